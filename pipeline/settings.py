@@ -26,6 +26,7 @@ class Reading:
     """What is read and what is refused. Lengths in characters of cleaned text, sizes in bytes as stored."""
 
     min_chars: int
+    max_chars: int
     max_bytes: int
     languages: tuple[str, ...]
     fields: dict[str, tuple[str, ...]]  # record field -> accepted names in JSON, CSV and parquet, first match wins
