@@ -59,10 +59,18 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Models:
+    """``names``: folder or package of a spaCy pipeline with ``ner``; empty for the one that ships with roadwire."""
+
+    names: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     reading: Reading
     near_duplicates: NearDuplicates
     thresholds: Thresholds
+    models: Models
     running: Running
 
 
