@@ -18,22 +18,23 @@ _BEFORE = re.compile(
     r"|n['’]t\b(?!\s(?:only|just|merely)\b)"
     r"|\bno\b(?!\s(?:longer\s(?:only|mention\w*|sp(?:ea|o)k\w*|talk\w*)|doubt|sooner|later|matter|question|fewer|less))"
     r"|\b(?:stop(?:s|ped|ping)?|fall(?:s|ing)?|fell|come(?:s)?|came)\s(?:well\s|just\s)?short\sof"
-    r"|\bstop(?:s|ped)?\s(?:calling|describing|marketing|selling)|\b(?:rather\sthan|instead\sof|short\sof|rul(?:es|ed)\sout|den(?:y|ies|ied)|dismiss(?:es|ed)|reject(?:s|ed))"
-    r")(?P<gap>[^.;:!?\n]{0,60})$",
+    r"|\bstop(?:s|ped)?\s(?:calling|describing|marketing|selling)|\b(?:rather\sthan|short\sof|rul(?:es|ed)\sout|den(?:y|ies|ied)|dismiss(?:es|ed)|reject(?:s|ed))"
+    r")",
     re.IGNORECASE,
 )
 _NOBODY = re.compile(
     r"\b(?:[Nn]obody|[Nn]o\sone|[Nn]either|[Nn]one|[Nn]othing(?!\sto\sdo))\b[^.;:!?\n]{0,70}$",
 )
 _GAP_WORDS = 7
+_SENTENCE_END = re.compile(r"[.;:!?\n]")
 # A new clause, a contrast or an exception ends the reach of the denial.
 _CLAUSE = re.compile(
-    r"\b(?:but|although|though|while|whereas|because|since|until|unless|before|beyond|except|than|only|so|which|who|where|when|if)\b"
-    r"|,\s(?:and|it|they|he|she|the|is|are|was|has|will)\b|[()\u2013\u2014]|\s-\s",
+    r"\b(?:but|although|though|while|whereas|because|since|until|unless|before|beyond|above|exceed\w*|except|than|only|that|so|which|who|where|when|if)\b"
+    r"|\S,\s|[()\u2013\u2014]|\s-\s",
     re.IGNORECASE,
 )
 # Up to a few words of the same noun phrase ("a Level 3 version for vans", "a Level 4 car, as rumoured, ...").
-_PHRASE = r"(?:(?!\b(?:and|but|or|which|that|who)\b)[^.;:!?\n,]){0,45}(?:,(?:(?!\b(?:and|but)\b)[^.;!?\n,]){0,60},\s?)?"
+_PHRASE = r"(?:(?!\b(?:and|but|or|which|that|who)\b)[^.;:!?\n,]){0,45}(?:,[^.;!?\n,]{0,60},\s?)?"
 _AFTER = re.compile(
     _PHRASE + r"\b(?:is|are|was|were|has|have|will|would|does|do|did)(?:n['’]t|\s(?:not|never|no))\s"
     r"(?:yet\s|currently\s|at\spresent\s|being\s|be\s|been\s)?(?:coming|come|planned|on\s(?:sale|offer|the\stable|the\sagenda)|"
@@ -42,7 +43,7 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _DELETED = re.compile(
-    _PHRASE + r"\b(?:was|were|has|have|is|are)\s(?:been\s)?(?:deleted|dropped|scrapped|ruled\sout|abandoned|shelved|vanished|"
+    _PHRASE + r"\b(?:was|were|has|have|is|are)\s(?:been\s)?(?:deleted|dropped|scrapped|ruled\sout|abandoned|shelved|vanished|left\sout|"
     r"out\sof\sthe\squestion|off\sthe\stable|incorrect|wrong|false|untrue|unfounded|nonsense|a\smyth|no\sbasis)\b"
     r"|[^.;:!?\n]{0,80}?\b(?:has|have|had)\sno\sbasis\b",
     re.IGNORECASE,
@@ -55,11 +56,10 @@ _ANSWER = re.compile(
 
 def is_denied(text: str, start: int, end: int) -> bool:
     """True where the clause around ``text[start:end]`` denies what stands there."""
-    before = text[max(0, start - 90) : start]
-    match = None
-    for match in _BEFORE.finditer(before):
-        pass
-    if match and len(match["gap"].split()) <= _GAP_WORDS and not _CLAUSE.search(match["gap"]):
+    before = _SENTENCE_END.split(text[max(0, start - 90) : start])[-1]
+    cues = list(_BEFORE.finditer(before))
+    gap = before[cues[-1].end() :] if cues else None
+    if gap is not None and len(gap.split()) <= _GAP_WORDS and not _CLAUSE.search(gap):
         return True
     if (nobody := _NOBODY.search(before)) and not _CLAUSE.search(nobody[0]):
         return True
