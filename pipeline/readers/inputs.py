@@ -1,0 +1,111 @@
+"""Paths, folders, globs and URIs become the list of files to read.
+
+In: what the user typed. Out: ``Input`` records in a fixed order, none twice. Nothing is opened here except
+what a remote file system needs to list a folder. A path that does not exist, a glob that matches nothing and
+a folder without files are mistakes of the user: ``InputError``, before anything is read.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import fsspec
+
+from pipeline.readers.archives import is_hidden
+from pipeline.readers.source import buffered
+
+# A web server lists no folders, and "?" there begins a query and is no wildcard.
+UNLISTABLE = frozenset({"http", "https"})
+
+
+class InputError(ValueError):
+    """An input that names nothing to read; the message says which one and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file to read."""
+
+    uri: str
+    name: str
+    open: Callable[[], io.BufferedReader]
+
+
+def find_inputs(paths: Sequence[str]) -> list[Input]:
+    """The files that ``paths`` mean, in the order given, those of a folder or glob sorted by name.
+
+    Raises ``InputError``.
+    """
+    if not paths:
+        raise InputError("no input given: name files, folders, globs or URIs")
+    found: dict[str, Input] = {}
+    for path in paths:
+        inputs = list(_remote(path) if "://" in path else _local(path))
+        if not inputs:
+            raise InputError(f"{path}: holds no files")
+        for each in inputs:
+            found.setdefault(each.uri, each)
+    return list(found.values())
+
+
+def _local(path: str) -> Iterator[Input]:
+    if os.path.exists(path):
+        names = [path]
+    elif glob.has_magic(path):
+        names = sorted(glob.glob(path, recursive=True))
+        if not names:
+            raise InputError(f"{path}: no file matches")
+    else:
+        raise InputError(f"{path}: no such file or folder")
+    for name in names:
+        for file in _files_in(Path(name)):
+            yield Input(str(file), file.name, partial(_open_local, file))
+
+
+def _files_in(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        # Sockets and pipes would block a read for ever.
+        yield from (
+            Path(folder, name) for name in sorted(files) if not is_hidden(name) and Path(folder, name).is_file()
+        )
+
+
+def _open_local(path: Path) -> io.BufferedReader:
+    return path.open("rb")
+
+
+def _remote(uri: str) -> Iterator[Input]:
+    try:
+        system, path = fsspec.core.url_to_fs(uri)
+        if uri.split("://", 1)[0] in UNLISTABLE:
+            yield Input(
+                uri, PurePosixPath(path.split("?", 1)[0].split("#", 1)[0]).name, partial(_open_remote, system, path)
+            )
+            return
+        if glob.has_magic(path) and not system.exists(path):
+            files = sorted(name for name in system.glob(path) if system.isfile(name))
+        elif system.isdir(path):
+            inside = len(str(path).rstrip("/")) + 1
+            files = sorted(name for name in system.find(path) if not is_hidden(name[inside:]))
+        elif system.exists(path):
+            files = [path]
+        else:
+            raise InputError(f"{uri}: no such file or folder")
+    except (OSError, ImportError, ValueError) as error:
+        raise error if isinstance(error, InputError) else InputError(f"{uri}: {error}") from error
+    for name in files:
+        yield Input(system.unstrip_protocol(name), PurePosixPath(name).name, partial(_open_remote, system, name))
+
+
+def _open_remote(system: fsspec.AbstractFileSystem, path: str) -> io.BufferedReader:
+    return buffered(system.open(path, "rb"))
