@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.records import Document, Extraction, Reject, Sighting
 from pipeline.versions import Versions
@@ -228,14 +229,20 @@ def article_tables(extractions: Iterable[Extraction], batch_id: str, versions: V
     return {name: _table(rows[name], SCHEMAS[name]) for name in ARTICLE_TABLES}
 
 
-def ledger_tables(
-    sightings: Iterable[Sighting], rejects: Iterable[Reject], batch_id: str
-) -> dict[str, pa.Table]:
+def ledger_tables(sightings: Iterable[Sighting], rejects: Iterable[Reject], batch_id: str) -> dict[str, pa.Table]:
     """The tables ``sightings`` and ``rejects`` of one batch."""
     return {
         "sightings": _table([{**asdict(sighting), "batch_id": batch_id} for sighting in sightings], SIGHTINGS),
         "rejects": _table([{**asdict(reject), "batch_id": batch_id} for reject in rejects], REJECTS),
     }
+
+
+def without_copies_of(articles: pa.Table, absent: Iterable[str]) -> pa.Table:
+    """``articles`` in which no row is a copy of an article that is absent."""
+    column = articles["duplicate_of"]
+    gone = pc.is_in(column, value_set=pa.array(list(absent), pa.string()))
+    cleared = pc.if_else(gone, pa.scalar(None, pa.string()), column)
+    return articles.set_column(articles.schema.get_field_index("duplicate_of"), ARTICLES.field("duplicate_of"), cleared)
 
 
 #: Documents on their way to a worker: the columns of ``articles`` that are known before anything is extracted.
@@ -261,11 +268,11 @@ def data_dictionary() -> str:
         "",
         "Written by `roadwire dictionary > docs/data-dictionary.md` from `pipeline/tables.py`; do not edit by hand.",
         "",
-        "Each table is a folder of parquet files, one file a batch: `pandas.read_parquet(\"tables/deals\")` or DuckDB's",
+        'Each table is a folder of parquet files, one file a batch: `pandas.read_parquet("tables/deals")` or DuckDB\'s',
         "`from 'tables/deals/*.parquet'` reads it whole. Missing is null, never an empty string, 0 or \"unknown\". In",
         "pandas a null string is NaN or None, a null time is NaT, and a column of small integers with nulls becomes",
-        "float with NaN; `read_parquet(..., dtype_backend=\"pyarrow\")` keeps integers. The same descriptions stand in",
-        "the files: `pyarrow.parquet.read_schema(file).field(\"level_min\").metadata`.",
+        'float with NaN; `read_parquet(..., dtype_backend="pyarrow")` keeps integers. The same descriptions stand in',
+        'the files: `pyarrow.parquet.read_schema(file).field("level_min").metadata`.',
     ]
     for name, schema in SCHEMAS.items():
         lines += ["", f"## {name}", "", _ONE_LINE[name], "", "| column | type | null | meaning |", "|---|---|---|---|"]

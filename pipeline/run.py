@@ -1,0 +1,100 @@
+"""Articles in, tables out: the whole product, step by step, in one process.
+
+In: articles in reading order. Out: the seven tables of a batch, checked. Each step is a module of its own; nothing
+is decided here but their order. It will not write anything (``pipeline.batches`` does) and knows no orchestrator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipeline import annotate, checks, tables, versions
+from pipeline.classify import Classifier, load_classifier
+from pipeline.duplicates import NearCopies
+from pipeline.extract.companies import find_companies
+from pipeline.extract.deals import find_deals
+from pipeline.extract.levels import attribute_levels, find_levels
+from pipeline.extract.locations import find_locations
+from pipeline.intake import Ledger, describe, distinct_documents, move_to_rejects
+from pipeline.link.companies import CompanyRegister, load_register
+from pipeline.link.place_gazetteer import PlaceGazetteer, load_gazetteer
+from pipeline.prepare import prepare
+from pipeline.records import Article, Document, Extraction, Reject
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Everything that takes time to load, loaded once for a process."""
+
+    nlp: Language
+    classifier: Classifier
+    register: CompanyRegister
+    gazetteer: PlaceGazetteer
+
+
+def load_models(settings: Settings) -> Models:
+    """Load models and gazetteers (a few seconds). Raises ``ModelError`` for one that is missing or damaged."""
+    return Models(annotate.load_nlp(settings), load_classifier(settings), load_register(), load_gazetteer())
+
+
+def run_batch(
+    items: Iterable[Article | Reject], batch_id: str, settings: Settings, models: Models
+) -> dict[str, pa.Table]:
+    """The tables of a batch that fits into memory. Raises ``CheckError`` where a row breaks an invariant."""
+    ledger = Ledger()
+    copies = NearCopies(settings)
+    documents = distinct_documents(items, ledger, lambda article: prepare(article, settings), copies.first_copy)
+    extractions, failed = extract_all(documents, models, settings)
+    move_to_rejects(ledger, failed)
+    made_of = tables.article_tables(extractions, batch_id, versions.current())
+    delivered = tables.ledger_tables(ledger.sightings, ledger.rejects, batch_id)
+    made_of["articles"] = tables.without_copies_of(made_of["articles"], failed)
+    checks.check_tables({**made_of, **delivered})
+    checks.check_counts(batch_id, ledger.items, len(ledger.sightings), len(ledger.rejects))
+    return {**made_of, **delivered}
+
+
+def extract_all(
+    documents: Iterable[Document], models: Models, settings: Settings
+) -> tuple[list[Extraction], dict[str, str]]:
+    """What was read out of each document, in order, and the documents at which that failed: id -> what went wrong."""
+    extractions: list[Extraction] = []
+    failed: dict[str, str] = {}
+    for group in annotate.groups(documents):
+        try:
+            extractions += extract(group, models, settings)
+        except MemoryError:
+            raise
+        except Exception:  # one of them is at fault: find out which
+            for document in group:
+                try:
+                    extractions += extract([document], models, settings)
+                except Exception as error:
+                    failed[document.article_id] = describe(error)
+    return extractions, failed
+
+
+def extract(documents: Sequence[Document], models: Models, settings: Settings) -> list[Extraction]:
+    """Read companies, levels, places and deals out of a group of documents that fits into memory."""
+    with models.nlp.memory_zone():
+        docs = annotate.annotate(models.nlp, documents)
+        readings = models.classifier.read(list(zip(documents, docs, strict=True)))
+        extractions = []
+        for document, doc, reading in zip(documents, docs, readings, strict=True):
+            companies = find_companies(document, doc, reading.names, models.register, settings)
+            levels = attribute_levels(find_levels(document.text), companies, doc)
+            organisations = [name for name in reading.names if name.label == "ORGANISATION"]
+            places = find_locations(document, doc, reading.names, organisations, models.gazetteer, settings)
+            deals = find_deals(document, doc, reading, companies, places, levels, settings)
+            extractions.append(
+                Extraction(document, reading.relevance, tuple(companies), tuple(levels), tuple(places), tuple(deals))
+            )
+    return extractions
