@@ -1,0 +1,191 @@
+"""Toponyms of a document, resolved: which words name a place, and which place it is.
+
+In: the document, its spaCy ``Doc``, the name spans that other methods found, the spans of organisations, the gazetteer.
+Out: one ``LocationMention`` an occurrence, in text order, offsets exact, none overlapping. Candidates are the spans
+labelled PLACE and the capitalised word sequences that the gazetteer knows as a safe name. Adjectives of nationality
+and places inside a longer name (of a firm, a body, a person, a product) are left out. It never reads the network.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from spacy.tokens import Doc
+
+from pipeline.link.places import CANONICAL, DEMONYM, Gazetteer, fold, resolve
+from pipeline.records import Document, LocationMention, NameSpan
+from pipeline.settings import Settings
+
+Span = tuple[int, int]
+
+# A name of at least this many inhabitants, or of a division of these countries, is a place wherever it is capitalised.
+_SAFE_POPULATION = 150_000
+_SAFE_KINDS = frozenset({"country", "continent", "region", "admin1"})
+# Large places whose name is as often a word, a first or last name, a brand or a firm: only with a name span.
+_UNSAFE = frozenset(
+    fold(name)
+    for name in (
+        "Aurora Best Bristol Buy Cadiz Carlsbad Centre Chad Charlotte Clovis Cork Derby Enterprise Eugene Ford Freedom "
+        "Gap Garland Giga Hamilton Henderson Independence Irving Jackson Jersey Jordan Kent Lancaster Lawrence Liberty "
+        "Lincoln Lucerne Madison Man March Mary Mercedes Mission Mobile Nancy Nice Norman Of Orange Parma Progress "
+        "Providence Rasht Reading Regina Roman Salem San Santa Santiago Sari Sofia Split Stafford Stirling Surprise Tesla "
+        "Tours Toyota Union Van Victoria Vigo Vista Warren Wellington Worth Central Western Eastern Northern Southern "
+        "Saint Luna Austin Sidney Sydney Alexander Mount Magnolia Carson Carrefour Beverly Temple Tyler Davis Corona "
+        "Roma Leon Leone Marina Barry Ali Nova La Ho Isle Sur Don Lima Lena Nara Paris Como Durham Lafayette Florence "
+        "Cary Clark Denton Fremont Gary Grant Hayward Humble Johnson Kenosha Marion Murray Peoria Pierre Rose Bell "
+        "line strip peninsula bda gba prd valley Rio Same Say Bari Bath Delta Male Bern Nelson Newport Oxford Pole Rome Spa Troy Washington Windsor York"
+    ).split()
+) - frozenset(fold(name) for name in "Austin Sydney Paris Lima Rome Washington Oxford Fremont Peoria Kenosha".split())
+
+# Heads of names of bodies, events and products: a place directly before them is part of that name.
+_HEADS = frozenset(
+    "academy agency airlines airport airways association auto automobile automotive bank bureau capital chamber church "
+    "city-council club college commission committee company congress corp corporation council court department "
+    "economic exchange expo express federation fund general group herald holdings hospital inc institute international "
+    "journal law limited llc ltd ministry mobile mobility motor motors museum news office parliament partners police "
+    "port post press railway research school securities senate show speedway stock summit symphony technologies "
+    "telecom times transit transport transportation treasury tribune union universities university ventures yuan"
+    .split()
+)  # fmt: skip
+_OF = re.compile(
+    r"\b(?:Bank|University|Institute|College|Ministry|Department|Court|Republic|Church|Museum|Duke|Prince|School|"
+    r"Federation|Association|Chamber|Confederation|Reserve|Parliament|Commonwealth|Journal|Commission|Times) of"
+    r"(?: the)? $"
+)
+_WORD = re.compile(r"[A-ZÀ-ÖØ-Þ](?:\.[A-Z])+\.?|[A-ZÀ-ÖØ-Þ][^\W_]*(?:['’][^\W_]{2,})*")
+_LINK = re.compile(r"[ \u00a0-]|, (?=D\.?C\b)|\. (?=[A-Z])| (?:and|of|the|de|do|upon|am|on|du|la|le|der|del) |-(?:de|sur|la|le|en|upon|on)-")
+_LEADING = re.compile(r"^(?:[Tt]he|[Ii]n|[Aa]t|[Nn]ear|[Aa]cross|[Dd]owntown|[Gg]reater|[Mm]etro|[Cc]entral)\s+(?=\S)")
+_TRAILING = re.compile(r"(?:['’]s?|[,;:\s-]|(?<![A-Z])\.)+$")
+_PIECE = re.compile(r"(?:[^,/(]|, ?(?=D\.? ?C\b))+")
+_QUANTITIES = frozenset({"DATE", "MONEY", "CARDINAL", "ORDINAL", "PERCENT", "QUANTITY", "TIME", "NORP"})
+_MOST_WORDS = 5
+_SAFE_DIVISION = 250_000
+
+
+def find_locations(
+    document: Document,
+    doc: Doc,
+    name_spans: Sequence[NameSpan],
+    organisations: Sequence[Span],
+    gazetteer: Gazetteer,
+    settings: Settings,
+) -> list[LocationMention]:
+    """All places that the document names, with confidence at least ``settings.thresholds.location``."""
+    text = document.text
+    named = [_trimmed(text, span.start, span.end) for span in name_spans if span.label == "PLACE"]
+    others = [(span.start, span.end) for span in name_spans if span.label != "PLACE" and span.label not in _QUANTITIES]
+    found = [span for span in _scan(text, gazetteer) if not _inside(span, others, strictly=True)]
+    blocked = sorted(organisations)
+    spans = [
+        span for span in _without_overlap([*_parts(text, named), *found])
+        if not _inside(span, blocked) and not _in_longer_name(text, span)
+    ]  # fmt: skip
+    mentions = [(start, end, text[start:end]) for start, end in spans]
+    rows = resolve(mentions, text, gazetteer)
+    return [
+        row for row in rows
+        if row.geoname_id or row.confidence >= settings.thresholds.location
+        if not _is_adjective(row.surface, gazetteer)
+    ]  # fmt: skip
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
+    """The span without leading article or adverb and without trailing possessive or punctuation."""
+    if lead := _LEADING.match(text, start, end):
+        start = lead.end()
+    if trail := _TRAILING.search(text, start, end):
+        end = trail.start()
+    return start, end
+
+
+def _parts(text: str, spans: Iterable[Span]) -> list[Span]:
+    """One span a place: "Reno, Nevada" and "Lyon and Turin" are two, "Washington, D.C." is one."""
+    parts = []
+    for start, end in spans:
+        for piece in _PIECE.finditer(text, start, end):
+            part = _trimmed(text, piece.start(), piece.end())
+            if part[0] < part[1] and not text[part[0]].islower():
+                parts.append(part)
+    return parts
+
+
+def _scan(text: str, gazetteer: Gazetteer) -> list[Span]:
+    """The longest safe names of the gazetteer, left to right."""
+    safe = _safe_names(gazetteer)
+    words = [(found.start(), found.end()) for found in _WORD.finditer(text)]
+    spans = []
+    index = 0
+    while index < len(words):
+        step = 1
+        for last in range(_longest_run(text, words, index), index - 1, -1):
+            start, end = words[index][0], words[last][1]
+            surface = text[start:end]
+            name = fold(surface)
+            if name in safe and (len(name) > 3 or surface.isupper()) and _stands_alone(text, start, end):
+                spans.append((start, end))
+                step = last - index + 1
+                break
+        index += step
+    return spans
+
+
+def _longest_run(text: str, words: Sequence[Span], index: int) -> int:
+    """Index of the last word that may belong to one name with the word at ``index``."""
+    last = index
+    while last + 1 < len(words) and last - index < _MOST_WORDS and _LINK.fullmatch(text, words[last][1], words[last + 1][0]):
+        last += 1
+    return last
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Not a piece of a word, an address or a tag."""
+    return not (start and (text[start - 1].isalnum() or text[start - 1] in "@#_/&.")) and not (
+        end < len(text) and (text[end].isalnum() or text[end] in "@_&")
+    )
+
+
+@lru_cache(maxsize=2)
+def _safe_names(gazetteer: Gazetteer) -> frozenset[str]:
+    cities = gazetteer.names(frozenset({"city"}), _SAFE_POPULATION)
+    larger = gazetteer.names(frozenset({"country", "continent", "region", "other"}))
+    divisions = gazetteer.names(frozenset({"admin1"}), _SAFE_DIVISION)
+    return frozenset(name for name, name_class in (*cities, *larger, *divisions) if name_class <= CANONICAL) - _UNSAFE
+
+
+def _inside(span: Span, blocks: Sequence[Span], strictly: bool = False) -> bool:
+    """Is the span within one of ``blocks`` (sorted)? ``strictly``: and shorter than it."""
+    position = bisect_right(blocks, (span[0], 1 << 60))
+    for start, end in blocks[max(0, position - 3) : position]:
+        if start <= span[0] and span[1] <= end and not (strictly and (start, end) == span):
+            return True
+    return False
+
+
+def _in_longer_name(text: str, span: Span) -> bool:
+    """"Detroit Auto Show", "Bank of England": the place only lends its name."""
+    start, end = span
+    following = re.compile(r" ([A-Z][\w]*)").match(text, end)
+    if following and following[1].casefold() in _HEADS:
+        return True
+    return bool(_OF.search(text, max(0, start - 40), start))
+
+
+def _without_overlap(spans: Iterable[Span]) -> list[Span]:
+    """Longer spans win over the shorter ones that they cross; in text order."""
+    kept: list[Span] = []
+    for span in sorted(set(spans), key=lambda each: (each[0], -each[1])):
+        if kept and span[0] < kept[-1][1]:
+            if span[1] - span[0] > kept[-1][1] - kept[-1][0]:
+                kept[-1] = span
+            continue
+        kept.append(span)
+    return kept
+
+
+def _is_adjective(surface: str, gazetteer: Gazetteer) -> bool:
+    """An adjective of nationality or a people ("German", "Swedes"), and no name of a place besides."""
+    classes = {name_class for _, name_class in gazetteer.lookup(surface)}
+    return classes == {DEMONYM} or (DEMONYM in classes and CANONICAL not in classes)
