@@ -1,0 +1,150 @@
+"""Near copies: which article tells, in nearly the same words, what an earlier one told.
+
+In: the texts of documents in reading order. Out: for each the id of the first article it is a copy of, or
+None. MinHash over word shingles (Broder 1997) with banding, so that a run stays linear in the number of
+articles. Exact copies never come here: they have the same id (see ``pipeline.prepare``).
+
+``signature`` depends on one text and on nothing else, so any worker may compute it; ``CopyIndex`` must see
+the signatures in reading order, in one process. The result then depends neither on shards nor on workers.
+Written with numpy rather than with datasketch (which brings scipy) or rensa (whose hashes may change with
+its version): signatures computed today must equal those of later runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.records import Document
+from pipeline.settings import NearDuplicates, Settings
+
+Signature = npt.NDArray[np.uint32]
+
+WORD = re.compile(r"\w+")
+SEED = 20_101  # frozen: another seed makes other signatures
+# Among pairs exactly at the threshold this share may be missed by the bands; pairs above it are missed less.
+MAX_MISSED = 0.02
+# Articles that share a band but are no copies (the same boilerplate) pile up in one bucket; a new article is
+# compared with the first so many of them. Keeps the worst case linear.
+MAX_BUCKET = 32
+# Rows of the hash table (shingles × permutations) that are in memory at once.
+SHINGLES_AT_ONCE = 4096
+
+
+def signature(text: str, settings: NearDuplicates) -> Signature:
+    """The MinHash signature of ``text``: ``settings.permutations`` numbers."""
+    shingles = _shingles(text, settings.shingle_words)
+    factors, offsets = _permutations(settings.permutations)
+    smallest = np.full(settings.permutations, np.iinfo(np.uint32).max, dtype=np.uint32)
+    for start in range(0, len(shingles), SHINGLES_AT_ONCE):
+        part = shingles[start : start + SHINGLES_AT_ONCE, None]
+        # Multiply-add modulo 2^64, upper half: universal enough for 32-bit values (Dietzfelbinger 1996).
+        hashed = ((part * factors + offsets) >> np.uint64(32)).astype(np.uint32)
+        np.minimum(smallest, hashed.min(axis=0), out=smallest)
+    return smallest
+
+
+class CopyIndex:
+    """The originals seen so far. Feed it in reading order; memory is about 3 kB an original."""
+
+    def __init__(self, settings: NearDuplicates) -> None:
+        self._threshold = settings.threshold
+        self._rows = band_rows(settings.permutations, settings.threshold)
+        self._bands = settings.permutations // self._rows
+        self._ids: list[str] = []
+        self._signatures = np.empty((1024, settings.permutations), dtype=np.uint32)
+        self._buckets: dict[int, list[int] | int] = {}
+
+    def add(self, article_id: str, signed: Signature) -> str | None:
+        """The id of the first original that this article is a copy of; None makes it an original itself.
+
+        An id that is known as an original already gives None.
+        """
+        keys = self._keys(signed)
+        candidates = sorted({number for key in keys for number in _numbers(self._buckets.get(key))})
+        if candidates:
+            similar = (self._signatures[candidates] == signed).mean(axis=1) >= self._threshold
+            if similar.any():
+                original = self._ids[candidates[int(similar.argmax())]]
+                return original if original != article_id else None
+        self._insert(article_id, signed, keys)
+        return None
+
+    def _insert(self, article_id: str, signed: Signature, keys: list[int]) -> None:
+        number = len(self._ids)
+        if number == len(self._signatures):
+            self._signatures = np.concatenate([self._signatures, np.empty_like(self._signatures)])
+        self._signatures[number] = signed
+        self._ids.append(article_id)
+        for key in keys:
+            held = self._buckets.get(key)
+            if held is None:
+                self._buckets[key] = number
+            elif isinstance(held, int):
+                self._buckets[key] = [held, number]
+            elif len(held) < MAX_BUCKET:
+                held.append(number)
+
+    def _keys(self, signed: Signature) -> list[int]:
+        """One 64-bit key for each band; the band's number is part of it."""
+        rows = signed[: self._bands * self._rows].reshape(self._bands, self._rows).astype(np.uint64)
+        keys = np.arange(1, self._bands + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        for column in range(self._rows):
+            keys = (keys ^ rows[:, column]) * np.uint64(0xFF51AFD7ED558CCD)
+            keys ^= keys >> np.uint64(33)
+        return [int(key) for key in keys]
+
+
+def find_copies(documents: Iterable[Document], settings: Settings) -> Iterator[Document]:
+    """``documents``, in their order, with ``duplicate_of`` set where one is a near copy of an earlier one."""
+    index = CopyIndex(settings.near_duplicates)
+    for document in documents:
+        original = index.add(document.article_id, signature(document.text, settings.near_duplicates))
+        yield dataclasses.replace(document, duplicate_of=original)
+
+
+@functools.cache
+def band_rows(permutations: int, threshold: float) -> int:
+    """Rows in a band: the most that find a pair at ``threshold`` with probability 1 - ``MAX_MISSED``.
+
+    A pair of similarity s shares one of b bands of r rows with probability 1 - (1 - s^r)^b. More rows mean
+    fewer useless comparisons.
+    """
+    fitting = [
+        rows for rows in range(1, permutations + 1) if (1 - threshold**rows) ** (permutations // rows) <= MAX_MISSED
+    ]
+    return max(fitting, default=1)
+
+
+def _shingles(text: str, words: int) -> npt.NDArray[np.uint64]:
+    """A 64-bit hash for each distinct run of ``words`` words; letter case and punctuation do not count."""
+    tokens = WORD.findall(text.casefold())
+    hashes = np.array([zlib.crc32(token.encode("utf-8", "replace")) for token in tokens], dtype=np.uint64)
+    count = max(1, len(hashes) - words + 1)
+    mixed = np.zeros(count, dtype=np.uint64)
+    for offset in range(min(words, len(hashes))):
+        mixed = (mixed ^ hashes[offset : offset + count]) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return np.unique(mixed)
+
+
+@functools.cache
+def _permutations(count: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Odd factors and offsets of ``count`` hash functions, the same on every machine."""
+    # SplitMix64 instead of numpy's generators, whose streams may change between versions.
+    state = np.arange(1, 2 * count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(SEED)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        state = (state ^ (state >> np.uint64(shift))) * np.uint64(factor)
+    state ^= state >> np.uint64(31)
+    return state[:count] | np.uint64(1), state[count:]
+
+
+def _numbers(held: Any) -> list[int]:
+    return [] if held is None else [held] if isinstance(held, int) else held
