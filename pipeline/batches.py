@@ -20,8 +20,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from pipeline import checks, publish, shards, tables, versions
-from pipeline.duplicates import NearCopies
-from pipeline.intake import FirstCopy, Ledger, distinct_documents, move_to_rejects
+from pipeline.intake import FirstCopy, Ledger, distinct_documents, move_to_rejects, near_copies
 from pipeline.prepare import prepare
 from pipeline.publish import Manifest
 from pipeline.readers import read
@@ -110,13 +109,13 @@ def run(
 def _read(paths: Sequence[str], out: Path, order: Order, progress: Progress) -> tuple[Ledger, list[Shard], set[str]]:
     """The ledger of all items, the shards of new documents, and the articles that other batches hold."""
     progress.note("reading")
-    settings, ledger, copies = order.settings, Ledger(), NearCopies(order.settings)
+    settings, ledger, first_copy = order.settings, Ledger(), near_copies(order.settings)
     elsewhere = publish.article_ids(out, "articles", without_batch=order.batch_id)
     items = read(paths, settings)
     new = distinct_documents(
-        _counted(items, progress), ledger, lambda article: prepare(article, settings), copies.first_copy, elsewhere
+        _counted(items, progress), ledger, lambda article: prepare(article, settings), first_copy, elsewhere
     )
-    kept = _still_needed(out, order.batch_id, ledger, elsewhere, copies.first_copy)
+    kept = _still_needed(out, order.batch_id, ledger, elsewhere, first_copy)
     staged = shards.stage(itertools.chain(new, kept), publish.work_folder(out, order.batch_id), order)
     return ledger, staged, elsewhere
 

@@ -22,7 +22,7 @@ NAMED = 5
 
 _COUNTRY = re.compile(r"[A-Z]{2}")  # ISO 3166-1 alpha-2
 _CURRENCY = re.compile(r"[A-Z]{3}")  # ISO 4217
-_TICKER = re.compile(r"[A-Z0-9]{4}:\S{1,20}")  # ISO 10383 market code, symbol
+_TICKER = re.compile(r"[A-Z0-9]{3,5}:\S{1,20}")  # market code (ISO 10383), symbol
 _UNIQUE = {"articles": "article_id", "companies": "mention_id", "deals": "deal_id"}
 _VOCABULARIES: Mapping[str, Mapping[str, Collection[str]]] = {
     "companies": {"kind": typing.get_args(CompanyKind)},

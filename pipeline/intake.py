@@ -12,7 +12,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from pipeline.duplicates import CopyIndex, signature
 from pipeline.records import Article, Document, Reject, Sighting
+from pipeline.settings import Settings
 
 Prepare = Callable[[Article], tuple[Document, Sighting] | Reject]
 #: The article of which a document is a near copy; asked in reading order, once a distinct document.
@@ -26,6 +28,12 @@ class Ledger:
     items: int = 0
     sightings: list[Sighting] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+
+
+def near_copies(settings: Settings) -> FirstCopy:
+    """A fresh index of near copies, to be asked about each document of a batch in reading order."""
+    index = CopyIndex(settings.near_duplicates)
+    return lambda document: index.add(document.article_id, signature(document.text, settings.near_duplicates))
 
 
 def distinct_documents(

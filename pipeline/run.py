@@ -14,14 +14,14 @@ import pyarrow as pa
 
 from pipeline import annotate, checks, tables, versions
 from pipeline.classify import Classifier, load_classifier
-from pipeline.duplicates import NearCopies
 from pipeline.extract.companies import find_companies
 from pipeline.extract.deals import find_deals
-from pipeline.extract.levels import attribute_levels, find_levels
+from pipeline.extract.level_owners import attribute_levels
+from pipeline.extract.levels import find_levels
 from pipeline.extract.locations import find_locations
-from pipeline.intake import Ledger, describe, distinct_documents, move_to_rejects
-from pipeline.link.companies import CompanyRegister, load_register
-from pipeline.link.place_gazetteer import PlaceGazetteer, load_gazetteer
+from pipeline.gazetteer import CompanyRegister, load_register
+from pipeline.intake import Ledger, describe, distinct_documents, move_to_rejects, near_copies
+from pipeline.link.place_gazetteer import Gazetteer, load_gazetteer
 from pipeline.prepare import prepare
 from pipeline.records import Article, Document, Extraction, Reject
 from pipeline.settings import Settings
@@ -37,7 +37,7 @@ class Models:
     nlp: Language
     classifier: Classifier
     register: CompanyRegister
-    gazetteer: PlaceGazetteer
+    gazetteer: Gazetteer
 
 
 def load_models(settings: Settings) -> Models:
@@ -50,8 +50,7 @@ def run_batch(
 ) -> dict[str, pa.Table]:
     """The tables of a batch that fits into memory. Raises ``CheckError`` where a row breaks an invariant."""
     ledger = Ledger()
-    copies = NearCopies(settings)
-    documents = distinct_documents(items, ledger, lambda article: prepare(article, settings), copies.first_copy)
+    documents = distinct_documents(items, ledger, lambda item: prepare(item, settings), near_copies(settings))
     extractions, failed = extract_all(documents, models, settings)
     move_to_rejects(ledger, failed)
     made_of = tables.article_tables(extractions, batch_id, versions.current())
@@ -91,7 +90,10 @@ def extract(documents: Sequence[Document], models: Models, settings: Settings) -
         for document, doc, reading in zip(documents, docs, readings, strict=True):
             companies = find_companies(document, doc, reading.names, models.register, settings)
             levels = attribute_levels(find_levels(document.text), companies, doc)
-            organisations = [name for name in reading.names if name.label == "ORGANISATION"]
+            organisations = [
+                (name.start, name.end)
+                for name in (*companies, *(span for span in reading.names if span.label == "ORGANISATION"))
+            ]
             places = find_locations(document, doc, reading.names, organisations, models.gazetteer, settings)
             deals = find_deals(document, doc, reading, companies, places, levels, settings)
             extractions.append(
