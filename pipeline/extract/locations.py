@@ -23,6 +23,8 @@ Span = tuple[int, int]
 
 # A name of at least this many inhabitants, or of a division of these countries, is a place wherever it is capitalised.
 _SAFE_POPULATION = 150_000
+# A smaller one only where the text expects a place.
+_KNOWN_POPULATION = 3_000
 _SAFE_KINDS = frozenset({"country", "continent", "region", "admin1"})
 # Large places whose name is as often a word, a first or last name, a brand or a firm: only with a name span.
 _UNSAFE = frozenset(
@@ -56,11 +58,23 @@ _OF = re.compile(
     r"(?: the)? $"
 )
 _WORD = re.compile(r"[A-ZÀ-ÖØ-Þ](?:\.[A-Z])+\.?|[A-ZÀ-ÖØ-Þ][^\W_]*(?:['’][^\W_]{2,})*")
-_LINK = re.compile(r"[ \u00a0-]|, (?=D\.?C\b)|\. (?=[A-Z])| (?:and|of|the|de|do|upon|am|on|du|la|le|der|del) |-(?:de|sur|la|le|en|upon|on)-")
+_LINK = re.compile(r"[ \u00a0\n-]|, (?=D\.?C\b)|\. (?=[A-Z])| (?:and|of|the|de|do|upon|am|on|du|la|le|der|del) |-(?:de|sur|la|le|en|upon|on)-")
 _LEADING = re.compile(r"^(?:[Tt]he|[Ii]n|[Aa]t|[Nn]ear|[Aa]cross|[Dd]owntown|[Gg]reater|[Mm]etro|[Cc]entral)\s+(?=\S)")
 _TRAILING = re.compile(r"(?:['’]s?|[,;:\s-]|(?<![A-Z])\.)+$")
+_CAPITAL = re.compile(r"\b(?:Washington|WASHINGTON),? D\.? ?C\b\.?")
+_ABBREVIATED = re.compile(r"(?<=[A-Za-z], )([A-Z](?:[a-z]{1,4}\.|\. ?[A-Z]\.|[A-Z]\b(?![-\w])))")
+_BEFORE = re.compile(r"\b(?:in|near|outside|around)\s$")
+_DATELINE = re.compile(r"(?:,? \([A-Z]| ?[-–—]{1,2} |, [A-Z][a-z]+\.? \d{1,2} )")
+_ATTRIBUTIVE = re.compile(r"\$| (?:dollars?|dlrs|gallons?|Bankruptcy|District|Judge|Treasur)\b")
+_DIRECTION = re.compile(r"\b(?:[Nn]orth|[Ss]outh|[Ee]ast|[Ww]est|[Cc]entral|[Ww]estern|[Ee]astern|[Nn]orthern|[Ss]outhern|[Ss]outh-?east|[Ss]outh-?west|[Nn]orth-?east|[Nn]orth-?west|[Ss]outheastern|[Nn]ortheastern|[Ss]outhwestern|[Nn]orthwestern)[ \n]$")
+# Never a place by themselves, though somewhere a place bears the name.
+_NEVER = frozenset(
+    "north south east west northern southern eastern western central rivers earth moon mars district region park green "
+    "santa lido oral sale march may".split()
+) | {"southern district", "northern district", "eastern district", "western district", "santa claus"}
 _PIECE = re.compile(r"(?:[^,/(]|, ?(?=D\.? ?C\b))+")
-_QUANTITIES = frozenset({"DATE", "MONEY", "CARDINAL", "ORDINAL", "PERCENT", "QUANTITY", "TIME", "NORP"})
+_NAMES = frozenset({"COMPANY", "ORGANISATION", "PRODUCT", "PERSON"})
+_LARGE = frozenset({"region", "country", "continent"})
 _MOST_WORDS = 5
 _SAFE_DIVISION = 250_000
 
@@ -76,20 +90,35 @@ def find_locations(
     """All places that the document names, with confidence at least ``settings.thresholds.location``."""
     text = document.text
     named = [_trimmed(text, span.start, span.end) for span in name_spans if span.label == "PLACE"]
-    others = [(span.start, span.end) for span in name_spans if span.label != "PLACE" and span.label not in _QUANTITIES]
-    found = [span for span in _scan(text, gazetteer) if not _inside(span, others, strictly=True)]
+    others = sorted((span.start, span.end) for span in name_spans if span.label in _NAMES)
+    surnames = {text[span.start : span.end].split()[-1] for span in name_spans if span.label == "PERSON"}
+    scanned = [span for span in _scan(text, gazetteer) if not _inside(span, others, strictly=True)]
     blocked = sorted(organisations)
-    spans = [
-        span for span in _without_overlap([*_parts(text, named), *found])
-        if not _inside(span, blocked) and not _in_longer_name(text, span)
-    ]  # fmt: skip
-    mentions = [(start, end, text[start:end]) for start, end in spans]
-    rows = resolve(mentions, text, gazetteer)
+    spans = _without_overlap([*_parts(text, named), *scanned])
+    spans = [_extended(text, span, gazetteer) for span in spans if not _inside(span, blocked)]
+    mentions = [(start, end, text[start:end]) for start, end in spans if _is_place(text, start, end, surnames)]
     return [
-        row for row in rows
-        if row.geoname_id or row.confidence >= settings.thresholds.location
-        if not _is_adjective(row.surface, gazetteer)
+        row for row in resolve(mentions, text, gazetteer)
+        if row.confidence >= settings.thresholds.location and not _is_adjective(row.surface, gazetteer)
     ]  # fmt: skip
+
+
+def _is_place(text: str, start: int, end: int, surnames: set[str]) -> bool:
+    surface = text[start:end]
+    if fold(surface) in _NEVER or _ATTRIBUTIVE.match(text, end) or _in_longer_name(text, (start, end)):
+        return False
+    return surface not in surnames or bool(_BEFORE.search(text, max(0, start - 12), start))
+
+
+def _extended(text: str, span: Span, gazetteer: Gazetteer) -> Span:
+    """With the stop of an abbreviation ("Calif.") and the direction of a larger region ("eastern Europe")."""
+    start, end = span
+    if text[start : end + 1] in gazetteer.abbreviations:
+        end += 1
+    before = _DIRECTION.search(text, max(0, start - 14), start)
+    if before and any(place.kind in _LARGE for place, _ in gazetteer.lookup(text[before.start() : end])):
+        start = before.start()
+    return start, end
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:
@@ -113,23 +142,37 @@ def _parts(text: str, spans: Iterable[Span]) -> list[Span]:
 
 
 def _scan(text: str, gazetteer: Gazetteer) -> list[Span]:
-    """The longest safe names of the gazetteer, left to right."""
-    safe = _safe_names(gazetteer)
+    """The longest names of the gazetteer, left to right: safe ones anywhere, known ones where the text expects a place."""
+    safe, known = _safe_names(gazetteer), _known_names(gazetteer)
     words = [(found.start(), found.end()) for found in _WORD.finditer(text)]
-    spans = []
+    spans = [(found.start(), found.end()) for found in _CAPITAL.finditer(text)]
     index = 0
     while index < len(words):
         step = 1
-        for last in range(_longest_run(text, words, index), index - 1, -1):
+        run = _longest_run(text, words, index)
+        for last in range(run, index - 1, -1):
             start, end = words[index][0], words[last][1]
-            surface = text[start:end]
-            name = fold(surface)
-            if name in safe and (len(name) > 3 or surface.isupper()) and _stands_alone(text, start, end):
+            name = fold(text[start:end])
+            if len(name) <= 3 and not text[start:end].isupper() or not _stands_alone(text, start, end):
+                continue
+            if name in safe or (name in known and last == run and _expects_place(text, start, end)):
                 spans.append((start, end))
                 step = last - index + 1
                 break
         index += step
+    for found in _ABBREVIATED.finditer(text):
+        for form in (found[1], found[1].rstrip(".")):
+            if form in gazetteer.abbreviations:
+                spans.append((found.start(1), found.start(1) + len(form)))
+                break
     return spans
+
+
+def _expects_place(text: str, start: int, end: int) -> bool:
+    """"in X", a dateline, "X, Parent": where a name of the gazetteer that is also a word or surname is a place."""
+    return bool(_BEFORE.search(text, max(0, start - 12), start)) or bool(
+        (start == 0 or text[start - 1] == "\n") and _DATELINE.match(text, end)
+    )
 
 
 def _longest_run(text: str, words: Sequence[Span], index: int) -> int:
@@ -148,11 +191,17 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 
 @lru_cache(maxsize=2)
+def _known_names(gazetteer: Gazetteer) -> frozenset[str]:
+    cities = gazetteer.names(frozenset({"city"}), _KNOWN_POPULATION)
+    return frozenset(name for name, name_class in cities if name_class <= CANONICAL) - _NEVER
+
+
+@lru_cache(maxsize=2)
 def _safe_names(gazetteer: Gazetteer) -> frozenset[str]:
     cities = gazetteer.names(frozenset({"city"}), _SAFE_POPULATION)
     larger = gazetteer.names(frozenset({"country", "continent", "region", "other"}))
     divisions = gazetteer.names(frozenset({"admin1"}), _SAFE_DIVISION)
-    return frozenset(name for name, name_class in (*cities, *larger, *divisions) if name_class <= CANONICAL) - _UNSAFE
+    return frozenset(name for name, name_class in (*cities, *larger, *divisions) if name_class <= CANONICAL) - _UNSAFE - _NEVER
 
 
 def _inside(span: Span, blocks: Sequence[Span], strictly: bool = False) -> bool:

@@ -170,9 +170,11 @@ def _candidates(surface: str, parent: str, wants: str, gazetteer: Gazetteer) -> 
         ]  # fmt: skip
     else:
         entries = list(_lookup(surface, gazetteer))
+    # "China, Japan and Mexico" is a list, whatever village of that name Japan has.
+    is_country = any(place.kind == "country" and name_class <= CANONICAL for place, name_class in entries)
     for place, name_class in entries:
         base = _base(place, name_class, surface)
-        if parent and place.kind != "country" and parent in (place.country, place.admin1):
+        if parent and not is_country and parent in (place.country, place.admin1):
             base += _PARENT if place.admin1 != parent or place.kind != "admin1" else 0.0
         if wants and place.kind == "admin1":
             base += _PARENT
