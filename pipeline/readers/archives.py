@@ -72,7 +72,7 @@ def open_zip(source: Source, settings: Settings) -> Iterator[Source | Reject]:
                 yield _member(source, info.filename, stream)
 
 
-def _inner(source: Source, stream: IO[bytes]) -> Source:
+def _inner(source: Source, stream: IO[bytes] | gzip.GzipFile) -> Source:
     name = source.name.rsplit(".", 1)[0] if "." in source.name else source.name
     return Source(source.uri, name, buffered(stream), source.depth + 1)
 

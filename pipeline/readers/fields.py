@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from pipeline.readers.html_page import without_markup
+from pipeline.readers.plain_text import text_article
 from pipeline.records import Article, Reject
 from pipeline.settings import Settings
 
@@ -34,14 +35,15 @@ def record_article(record: Any, uri: str, item: int, settings: Settings) -> Arti
         present = ", ".join(list(named)[:MAX_NAMES_SHOWN]) or "nothing"
         detail = NO_TEXT_DETAIL.format(accepted=", ".join(fields["text"]), present=present)
         return Reject(source_uri, position, "missing_text", f"{uri}, item {item}: {detail}")
+    text = without_markup(text)
     return Article(
         source_uri=source_uri,
-        text=without_markup(text),
+        text=text,
         url=values.get("url"),
         title=without_markup(title) if title else None,
         publisher=values.get("publisher"),
         author=values.get("author"),
-        published=values.get("published"),
+        published=values.get("published") or text_article(text, source_uri).published,
         language=values.get("language"),
     )
 

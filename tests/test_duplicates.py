@@ -1,0 +1,109 @@
+"""Near copies point to the first one, whatever else is around them."""
+
+import random
+
+import numpy as np
+import pytest
+
+from pipeline import settings as settings_module
+from pipeline.duplicates import CopyIndex, band_rows, find_copies, signature
+from pipeline.records import Document
+
+SETTINGS = settings_module.load()
+NEAR = SETTINGS.near_duplicates
+WORDS = (
+    "northgate motors said on tuesday that its robotaxi fleet would start work in the harbour district before winter "
+    "while rival haulage groups asked the ministry for clearer rules on remote drivers and insurance of empty cabs"
+).split()
+
+
+def story(seed: int, words: int = 200) -> list[str]:
+    """Words in an order that no other seed has."""
+    return random.Random(seed).choices(WORDS, k=words)
+
+
+def document(article_id: str, words: list[str]) -> Document:
+    return Document(article_id, f"{article_id}.txt", " ".join(words))
+
+
+def copies(*documents: Document) -> list[str | None]:
+    return [each.duplicate_of for each in find_copies(documents, SETTINGS)]
+
+
+def test_a_copy_with_another_first_and_last_line_points_to_the_first() -> None:
+    wire = story(1)
+    assert copies(
+        document("a1", wire),
+        document("a2", story(2)),
+        document("a3", ["from", "our", "newsroom", *wire, "all", "rights", "reserved"]),
+        document("a4", [*wire, "subscribe"]),
+    ) == [None, None, "a1", "a1"]
+
+
+def test_half_of_the_text_is_no_copy() -> None:
+    wire = story(1)
+    assert copies(document("a1", wire), document("a2", wire[:100] + story(3)[:100])) == [None, None]
+
+
+def test_case_and_punctuation_do_not_count() -> None:
+    wire = story(1)
+    upper = Document("a2", "a2.txt", ", ".join(word.upper() for word in wire) + ".")
+    assert copies(document("a1", wire), upper) == [None, "a1"]
+
+
+def test_a_copy_of_a_copy_points_to_the_original_it_resembles() -> None:
+    """Chains of small changes: each either resembles an original, or is one."""
+    wire = story(1)
+    found = copies(*[document(f"a{step}", wire[: 200 - 20 * step] + story(9)[: 20 * step]) for step in range(8)])
+    assert found[0] is None
+    originals = {None} | {f"a{step}" for step, original in enumerate(found) if original is None}
+    assert set(found) <= originals
+
+
+def test_short_headlines_that_differ_by_a_number_are_two() -> None:
+    assert copies(
+        document("a1", "northgate february sales up 12 percent on fleet orders".split()),
+        document("a2", "northgate february sales up 18 percent on fleet orders".split()),
+    ) == [None, None]
+
+
+def test_the_result_does_not_depend_on_where_signatures_are_computed() -> None:
+    documents = [document(f"a{n}", story(n % 7) + [str(n)]) for n in range(30)]
+    index = CopyIndex(NEAR)
+    shuffled = sorted(documents, key=lambda each: each.article_id[::-1])
+    signed = {each.article_id: signature(each.text, NEAR) for each in shuffled}
+    assert [index.add(each.article_id, signed[each.article_id]) for each in documents] == copies(*documents)
+
+
+def test_an_original_seen_again_is_no_copy_of_itself() -> None:
+    index = CopyIndex(NEAR)
+    signed = signature(" ".join(story(1)), NEAR)
+    assert index.add("a1", signed) is None
+    assert index.add("a1", signed) is None
+    assert index.add("a2", signed) == "a1"
+
+
+def test_signatures_are_frozen() -> None:
+    """They must equal those of earlier versions, or old and new articles cannot be compared."""
+    assert signature("Northgate Motors opens a depot in Leeds", NEAR)[:3].tolist() == [
+        1947953258,
+        2436396623,
+        3190639231,
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "one", "one two three", "…"])
+def test_texts_shorter_than_a_shingle_have_a_signature(text: str) -> None:
+    assert signature(text, NEAR).shape == (NEAR.permutations,)
+
+
+def test_the_signature_estimates_the_similarity() -> None:
+    wire = story(1, 400)
+    other = wire[:300] + story(5, 100)
+    estimated = float(np.mean(signature(" ".join(wire), NEAR) == signature(" ".join(other), NEAR)))
+    assert estimated == pytest.approx(296 / (396 + 396 - 296), abs=0.13)  # three standard deviations of 128
+
+
+def test_bands_find_pairs_at_the_threshold() -> None:
+    rows = band_rows(128, 0.7)
+    assert (1 - 0.7**rows) ** (128 // rows) <= 0.02
