@@ -25,6 +25,8 @@ GROUP_CHARS = 100_000
 #: A longer text is read in pieces of this size. spaCy refuses texts of a million characters and takes 1 GB for one.
 PIECE_CHARS = 50_000
 
+# Components that nothing here reads; without them the small English pipeline is twice as fast.
+_UNUSED = ("tagger", "morphologizer", "attribute_ruler", "lemmatizer", "parser")
 _NAMES = Path(__file__).resolve().parent.parent / "models" / "names"
 # Preferred ends of a piece, best first: a paragraph, a line, a sentence, a word.
 _BREAKS = tuple(re.compile(pattern) for pattern in (r"\n\s*\n", r"\n", r"[.!?]\s", r"\s"))
@@ -41,9 +43,11 @@ def load_nlp(settings: Settings) -> Language:
     """
     import spacy
 
+    import pipeline.sentences  # noqa: F401  registers the component that the shipped pipeline names
+
     source = settings.models.names or str(_NAMES / "pipeline")
     try:
-        nlp = spacy.load(source)
+        nlp = spacy.load(source, exclude=_UNUSED)
     except (OSError, ValueError) as error:
         raise ModelError(f"spaCy pipeline {source}: cannot be loaded ({error})") from error
     if not any(name in nlp.pipe_names for name in ("senter", "sentencizer", "parser")):

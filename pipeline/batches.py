@@ -33,6 +33,10 @@ class BatchError(ValueError):
     """A batch that cannot be run as asked; the message says why."""
 
 
+class ExtractionError(RuntimeError):
+    """Not one article could be extracted, so the fault is not in the articles."""
+
+
 class Progress(Protocol):
     """Who is told how far a run is."""
 
@@ -85,8 +89,8 @@ def run(
 ) -> Outcome:
     """Read ``paths`` and publish their tables in ``out`` as the batch ``batch_id``, replacing what it held before.
 
-    Raises ``BatchError`` or ``InputError`` for what was asked; ``PublishError``, ``CheckError``, ``ModelError`` or
-    ``WorkerError`` for what went wrong, and then the tables are those from before.
+    Raises ``BatchError`` or ``InputError`` for what was asked; ``PublishError``, ``CheckError``, ``ModelError``,
+    ``WorkerError`` or ``ExtractionError`` for what went wrong, and then the tables are those from before.
     """
     if not publish.BATCH_ID.fullmatch(batch_id):
         raise BatchError(
@@ -162,6 +166,8 @@ def _publish(
     out: Path, order: Order, inputs: str, ledger: Ledger, staged: Sequence[Shard], elsewhere: set[str]
 ) -> Manifest:
     failed = shards.failed(staged)
+    if failed and len(failed) == sum(shard.n_documents for shard in staged):
+        raise ExtractionError(f"every article failed, the first one with {next(iter(failed.values()))}")
     move_to_rejects(ledger, failed)
     ledgers = tables.ledger_tables(ledger.sightings, ledger.rejects, order.batch_id)
     checks.check_tables(ledgers)

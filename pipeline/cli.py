@@ -198,7 +198,7 @@ def _run(
         _stop(str(error), 2)
     except CheckError as error:
         _stop(f"the rows break an invariant, so nothing was published:\n{error}", 1)
-    except (PublishError, ModelError, WorkerError) as error:
+    except (PublishError, ModelError, WorkerError, batches.ExtractionError) as error:
         _stop(str(error), 1)
     raise AssertionError("not reached")
 

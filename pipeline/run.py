@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from pipeline import annotate, checks, tables, versions
 from pipeline.classify import Classifier, load_classifier
-from pipeline.extract.companies import find_companies
+from pipeline.extract.companies import find_companies, load_weights
 from pipeline.extract.deals import find_deals
-from pipeline.extract.level_owners import attribute_levels
+from pipeline.extract.level_owners import attribute_levels, weights
 from pipeline.extract.levels import find_levels
 from pipeline.extract.locations import find_locations
 from pipeline.gazetteer import CompanyRegister, load_register
@@ -42,6 +42,11 @@ class Models:
 
 def load_models(settings: Settings) -> Models:
     """Load models and gazetteers (a few seconds). Raises ``ModelError`` for one that is missing or damaged."""
+    try:
+        load_weights()  # both are kept by their modules; here, so that a missing file is told before any article
+        weights()
+    except (OSError, ValueError) as error:
+        raise annotate.ModelError(f"weights cannot be loaded ({error})") from error
     return Models(annotate.load_nlp(settings), load_classifier(settings), load_register(), load_gazetteer())
 
 

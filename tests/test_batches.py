@@ -187,6 +187,13 @@ def test_a_copy_of_an_article_that_failed_is_a_copy_of_nothing(tmp_path: Path) -
     assert pd.read_parquet(tmp_path / "out" / "articles").duplicate_of.isna().all()
 
 
+def test_where_every_article_fails_nothing_is_published(tmp_path: Path) -> None:
+    paths = write(tmp_path / "news", *STORIES)
+    with pytest.raises(batches.ExtractionError, match="every article failed, the first one with ValueError: odd"):
+        run(paths, tmp_path / "out", execute=executing(failing=" "))
+    assert not contents(tmp_path / "out")
+
+
 @pytest.mark.parametrize("shards_done", [0, 1, 2])
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, shards_done: int) -> None:
     paths = write(tmp_path / "news", *STORIES)
