@@ -16,7 +16,6 @@ import subprocess
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextvars import ContextVar
 from pathlib import Path
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -36,7 +35,18 @@ from pipeline.shards import Order, Shard
 #: Tasks that wait in front of each worker: enough that none runs dry, few enough that an interrupted run ends soon.
 WAITING = 2
 
-_progress: ContextVar[Progress] = ContextVar("progress")
+#: The server migrates a database at its first start: 20 seconds on an idle machine, more on a busy one.
+STARTUP_SECONDS = 180
+
+
+class _Told:
+    """Who is told how far the run is that this process runs. Not a parameter of the flow: those are stored."""
+
+    progress: Progress = Silent()
+
+
+class OrchestratorError(RuntimeError):
+    """Prefect could not be used; the run itself was not begun."""
 
 
 @task(name="extract-shard", task_run_name="extract {shard.stem}", cache_policy=NO_CACHE, persist_result=False)
@@ -82,7 +92,7 @@ def run(
         batch_id or batches.default_batch_id(paths),
         settings.load(settings_file),
         lambda pending, order: execute(pending, order, n_workers),
-        _progress.get(Silent()),
+        _Told.progress,
     )
 
 
@@ -91,12 +101,12 @@ def run_and_tell(
 ) -> Outcome:
     """The flow, called from this process, telling ``progress`` how far it is."""
     progress.note("starting Prefect's local server, 6 to 20 seconds (--no-prefect does without)")
-    token = _progress.set(progress)
+    _Told.progress = progress
     try:
         with _local_server():
             return run(paths, out, batch_id, settings_file, n_workers)
     finally:
-        _progress.reset(token)
+        _Told.progress = Silent()
 
 
 @contextlib.contextmanager
@@ -110,7 +120,11 @@ def _local_server() -> Iterator[None]:
         yield
         return
     server = SubprocessASGIServer()
-    server.start()
+    try:
+        server.start(timeout=STARTUP_SECONDS)
+    except (RuntimeError, OSError) as error:
+        server.stop()
+        raise OrchestratorError(f"Prefect's local server did not start ({error}); --no-prefect does without") from error
     process = server.server_process
     if process is None:
         yield

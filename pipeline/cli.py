@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -200,7 +200,6 @@ def _run(
         _stop(f"the rows break an invariant, so nothing was published:\n{error}", 1)
     except (PublishError, ModelError, WorkerError, batches.ExtractionError) as error:
         _stop(str(error), 1)
-    raise AssertionError("not reached")
 
 
 def _without_prefect(pending: Sequence[Shard], order: Order, workers: int) -> Iterator[Shard]:
@@ -219,14 +218,17 @@ def _with_prefect(
     screen.note("loading Prefect")
     import flows
 
-    return flows.run_and_tell(paths, str(out), batch_id, str(settings_file) if settings_file else None, workers, screen)
+    try:
+        return flows.run_and_tell(paths, str(out), batch_id, settings_file and str(settings_file), workers, screen)
+    except flows.OrchestratorError as error:
+        _stop(str(error), 1)
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _stop(message: str, code: int) -> None:
+def _stop(message: str, code: int) -> NoReturn:
     err.print(f"[red]roadwire:[/red] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(code)
 
