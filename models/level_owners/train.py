@@ -101,9 +101,7 @@ def figures(articles: Sequence[dict[str, Any]], attribute: Callable[[dict[str, A
     """Precision, recall, F1 of distinct (level, company) items an article, as the project's scorer counts them."""
     hit = found = gold = 0
     for article in articles:
-        rows = {
-            (m.level_min, m.level_max, m.plus, m.negated, m.company_name) for m in attribute(article) if m.explicit
-        }
+        rows = {(m.level_min, m.level_max, m.plus, m.negated, m.company_name) for m in attribute(article) if m.explicit}
         right = {(x["min"], x["max"], x["plus"], x["negated"], x["company"]) for x in article["levels"]}
         free = {
             (x["min"], x["max"], x["plus"], x["negated"]) for x in article.get("optional_levels", []) if "min" in x

@@ -30,52 +30,103 @@ if TYPE_CHECKING:
 NOBODY = ""
 _POINTER = re.compile(
     r"\b(?:[Ii]ts?|[Tt]he(?:ir|y)|[Oo]urs?|[Ww]e|us|[Hh]is|[Hh]er)\b"
-    r"|\b[Tt]he\s(?:[\w-]+\s)?(?:company|firm|start-?up|group|car-?maker|automaker|manufacturer|supplier|developer|maker|operator|"
+    r"|\b[Tt]he\s(?:[\w-]+\s)?(?:company|firm|start-?up|group|car-?maker|automaker|"
+    r"manufacturer|supplier|developer|maker|operator|"
     r"vendor|concern|enterprise|brand|producer|builder|newcomer|challenger|applicant|venture|unit|subsidiary)\b"
 )
 _PRODUCT = re.compile(
-    r"\b[Tt]he\s(?:[\w-]+\s){0,2}(?:systems?|software|vehicles?|cars?|shuttles?|bus(?:es)?|trucks?|vans?|pilot|assistant|function|stack|"
+    r"\b[Tt]he\s(?:[\w-]+\s){0,2}(?:systems?|software|vehicles?|cars?|shuttles?|"
+    r"bus(?:es)?|trucks?|vans?|pilot|assistant|function|stack|"
     r"kit|platform|fleet|chip|model|technology|product|robotaxis?|cabs?|pods?|minibus(?:es)?|tractors?)\b"
 )
 _CLASSED = re.compile(
-    r"\b(?:rat|class|classif|describ|call|label|designat|specif|claim|certif|approv|file|rank|market|sold|sell|offer|develop|build|built|"
-    r"mak|has|have|had|want|plan|aim|promis|launch|present|unveil|equip|fit|us|work|run|operat|test|achiev|reach|pass|drive)\w{0,4}\b"
+    r"\b(?:rat|class|classif|describ|call|label|designat|specif|claim|certif|"
+    r"approv|file|rank|market|sold|sell|offer|develop|build|built|"
+    r"mak|has|have|had|want|plan|aim|promis|launch|present|unveil|equip|fit|"
+    r"us|work|run|operat|test|achiev|reach|pass|drive)\w{0,4}\b"
 )
 _GENERAL = re.compile(
-    r"\b(?:laws?|legal|rules?|regulat\w+|ministr\w+|ministers?|authorit\w+|SAE|J3016|standards?|defin\w+|surveys?|analysts?|forecasts?|"
-    r"market|study|scale|stud(?:y|ies)|consultanc\w+|experts?|professor|ladder|anyone|whoever|drafts?|committee|parliament|lawmakers|"
-    r"industry|carmakers|automakers|suppliers|manufacturers|people|liabilit\w+|insur\w+|categor\w+|bill|proposal|respondents|per\s?cent)\b"
+    r"\b(?:laws?|legal|rules?|regulat\w+|ministr\w+|ministers?|authorit\w+|SAE|"
+    r"J3016|standards?|defin\w+|surveys?|analysts?|forecasts?|"
+    r"market|study|scale|stud(?:y|ies)|consultanc\w+|experts?|professor|ladder|"
+    r"anyone|whoever|drafts?|committee|parliament|lawmakers|"
+    r"industry|carmakers|automakers|suppliers|manufacturers|people|liabilit\w+|"
+    r"insur\w+|categor\w+|bill|proposal|respondents|per\s?cent)\b"
 )
 _PLURAL_NEXT = re.compile(
-    r"[\s-](?:[\w-]+\s){0,2}(?:vehicles|cars|systems|trucks|functions|features|shuttles|robotaxis|taxis|vans|models|technologies|autonomy|automation)\b"
+    r"[\s-](?:[\w-]+\s){0,2}(?:vehicles|cars|systems|trucks|functions|features|"
+    r"shuttles|robotaxis|taxis|vans|models|technologies|autonomy|automation)\b"
 )
-_BARE_NEXT = re.compile(r"\s?(?:[.,;:?!)\"”]|(?:is|are|was|will|would|means|could|may|might|can|and|or|needs|requires)\b)")
+_BARE_NEXT = re.compile(
+    r"\s?(?:[.,;:?!)\"”]|(?:is|are|was|will|would|means|could|may|might|can|and|or|needs|requires)\b)"
+)
 _POSSESSED = re.compile(r"^['’](?:s\b)?[^.;:!?\n]{0,45}$")
 _MAKER_AFTER = re.compile(r"^[^.;:!?\n]{0,70}\b(?:by|from|of)\s(?:[\w.'’-]+\s){0,4}$")
-_PREPOSITION = re.compile(r"\b(by|from|of|with|to|for|at|in|and|or|on|than|unlike|like|against|rival|competitor)\s(?:the\s|its\s)?(?:[\w.'’-]+\s){0,2}$", re.I)
-_CLAUSE = re.compile(r"[;:\u2013\u2014]|\s-\s|,\s(?:while|whereas|but|and|which|who|though|although)\s|\b(?:while|whereas)\b")
+_PREPOSITION = re.compile(
+    r"\b(by|from|of|with|to|for|at|in|and|or|on|than|unlike|like|against|rival|"
+    r"competitor)\s(?:the\s|its\s)?(?:[\w.'’-]+\s){0,2}$",
+    re.I,
+)
+_CLAUSE = re.compile(
+    r"[;:\u2013\u2014]|\s-\s|,\s(?:while|whereas|but|and|which|who|though|although)\s|\b(?:while|whereas)\b"
+)
 
 
-_MADE = r"(?:software|technolog\w+|systems?|kits?|stacks?|driving\s\w+|pilots?|brains?|vehicles?|shuttles?|robotaxis?|autonomy|platform|driver|function|suite|assistant)"
+_MADE = r"(?:software|technolog\w+|systems?|kits?|stacks?|driving\s\w+|pilots?|brains?|"
+r"vehicles?|shuttles?|robotaxis?|autonomy|platform|driver|function|suite|"
+r"assistant)"
 # How a document speaks of a company, by what stands before and after one of its mentions.
 _ROLES_BEFORE = {
     "provider": re.compile(rf"\b{_MADE}\s(?:[\w-]+\s){{0,3}}(?:from|by|of)\s(?:the\s)?(?:[\w.'’-]+\s){{0,3}}$", re.I),
-    "developer": re.compile(r"\b(?:developer|start-?up|software\s(?:house|maker|firm)|specialist|autonomy\s(?:firm|company)|robotaxi\s(?:firm|company))\s$", re.I),
-    "supplied_by": re.compile(r"\b(?:suppl(?:y|ied)|provided|developed|built|made|produced|delivered|programmed|written)\s(?:\w+\s)?by\s(?:the\s)?(?:[\w.'’-]+\s){0,3}$", re.I),
-    "customer": re.compile(r"\b(?:to|for|customers?|operator|retailer|grocer|haulier|carrier|fleet|client|buyer)\s(?:the\s)?(?:[\w.'’-]+\s){0,2}$", re.I),
-    "investor": re.compile(r"\b(?:investors?|fund|backers?|led\sby|bank|insurer|shareholders?)\s(?:the\s)?(?:[\w.'’-]+\s){0,2}$", re.I),
-    "chipmaker": re.compile(r"\b(?:chips?|processors?|sensors?|lidars?|radars?|cameras?|computers?|domain\scontrollers?|maps?)\s(?:\w+\s)?(?:from|by|of)\s(?:the\s)?(?:[\w.'’-]+\s){0,3}$", re.I),
-    "rival": re.compile(r"\b(?:rivals?|competitors?|unlike|peers?|against|compared\swith)\s(?:the\s)?(?:[\w.'’-]+\s){0,2}$", re.I),
-}  # fmt: skip
+    "developer": re.compile(
+        r"\b(?:developer|start-?up|software\s(?:house|maker|firm)|specialist|autonomy\s(?:firm|"
+        r"company)|robotaxi\s(?:firm|company))\s$",
+        re.I,
+    ),
+    "supplied_by": re.compile(
+        r"\b(?:suppl(?:y|ied)|provided|developed|built|made|produced|delivered|programmed|"
+        r"written)\s(?:\w+\s)?by\s(?:the\s)?(?:[\w.'’-]+\s){0,3}$",
+        re.I,
+    ),
+    "customer": re.compile(
+        r"\b(?:to|for|customers?|operator|retailer|grocer|haulier|carrier|fleet|"
+        r"client|buyer)\s(?:the\s)?(?:[\w.'’-]+\s){0,2}$",
+        re.I,
+    ),
+    "investor": re.compile(
+        r"\b(?:investors?|fund|backers?|led\sby|bank|insurer|shareholders?)\s(?:the\s)?(?:[\w.'’-]+\s){0,2}$", re.I
+    ),
+    "chipmaker": re.compile(
+        r"\b(?:chips?|processors?|sensors?|lidars?|radars?|cameras?|computers?|domain\scontrollers?|"
+        r"maps?)\s(?:\w+\s)?(?:from|by|of)\s(?:the\s)?(?:[\w.'’-]+\s){0,3}$",
+        re.I,
+    ),
+    "rival": re.compile(
+        r"\b(?:rivals?|competitors?|unlike|peers?|against|compared\swith)\s(?:the\s)?(?:[\w.'’-]+\s){0,2}$", re.I
+    ),
+}
 _ROLES_AFTER = {
     "provider": re.compile(rf"(?:['’]s?)?\s(?:own\s)?(?:[\w-]+\s){{0,2}}{_MADE}\b", re.I),
-    "developer": re.compile(r",?\s(?:is\s)?(?:an?|the)\s(?:[\w'’-]+\s){0,3}(?:developer|start-?up|software\shouse|specialist|robotaxi)", re.I),
-    "customer": re.compile(r",?\s(?:has\s|had\s|will\s)?(?:order|buy|bought|pay|paid|operates|an?\s(?:\w+\s)?(?:operator|retailer|carrier))", re.I),
+    "developer": re.compile(
+        r",?\s(?:is\s)?(?:an?|the)\s(?:[\w'’-]+\s){0,3}(?:developer|start-?up|software\shouse|"
+        r"specialist|robotaxi)",
+        re.I,
+    ),
+    "customer": re.compile(
+        r",?\s(?:has\s|had\s|will\s)?(?:order|buy|bought|pay|paid|operates|an?\s(?:\w+\s)?(?:operator|"
+        r"retailer|carrier))",
+        re.I,
+    ),
     "investor": re.compile(r"\s(?:Capital|Ventures|Partners|Holding|Fund|Invest\w*|Bank|led|invest\w*)\b"),
-    "chipmaker": re.compile(r"(?:['’]s?)?\s(?:[\w-]+\s){0,2}(?:chips?|processors?|sensors?|lidars?|radars?|cameras?|maps?|lens\w*)\b", re.I),
-}  # fmt: skip
+    "chipmaker": re.compile(
+        r"(?:['’]s?)?\s(?:[\w-]+\s){0,2}(?:chips?|processors?|sensors?|lidars?|radars?|"
+        r"cameras?|maps?|lens\w*)\b",
+        re.I,
+    ),
+}
 _DESCRIBED = re.compile(
-    r"\b[Tt]he\s(?P<origin>[A-Z][\w-]+\s)?(?:[\w-]+\s)?(?P<noun>firm|company|start-?up|group|car-?maker|automaker|manufacturer|supplier|developer|"
+    r"\b[Tt]he\s(?P<origin>[A-Z][\w-]+\s)?(?:[\w-]+\s)?(?P<noun>firm|company|"
+    r"start-?up|group|car-?maker|automaker|manufacturer|supplier|developer|"
     r"maker|operator|vendor|brand|producer|builder|newcomer|challenger|subsidiary|venture)\b"
 )
 _ORIGIN = re.compile(r"\b[Tt]he\s(?P<origin>[A-Z][a-z]{3,}[\w-]*?)s?\b(?!['’])")
@@ -247,13 +298,17 @@ def _earlier(
 
 
 def _described(out: dict[str, float], scene: Scene, company_id: str, left: int, lead: str) -> None:
-    """"The start-up", "the French supplier": does the text call the company so, or place it there?"""
+    """ "The start-up", "the French supplier": does the text call the company so, or place it there?"""
     noun = origin = None
     for match in _DESCRIBED.finditer(lead):
         noun, origin = match["noun"], (match["origin"] or "").strip() or origin
     if origin is None and (place := _ORIGIN.search(lead)):
         origin = place["origin"]
-    around = [scene.text[max(0, m.start - 70) : m.end + 70] for m in scene.mentions if m.company_id == company_id and m.start < left]
+    around = [
+        scene.text[max(0, m.start - 70) : m.end + 70]
+        for m in scene.mentions
+        if m.company_id == company_id and m.start < left
+    ]
     if noun:
         pattern = re.compile(rf"\b{noun[:5]}", re.I)
         out["described"] = 1.0 if any(pattern.search(a) for a in around) else 0.0

@@ -50,9 +50,8 @@ _LONG = (
 _SHORT = rf"L{_DASH}?"
 _NUMBER = rf"(?:{_DIGIT}|{_WORD}\b|{_GERMAN_WORD}\b|{_ROMAN}\b)"
 _HEAD = rf"(?:{_SAE})?(?:{_LONG}(?={_DIGIT}|\b{_WORD}\b|{_GERMAN_WORD}\b|{_ROMAN}\b)|{_SHORT}(?={_DIGIT}))"
-_JOIN = (
-    rf"(?:\s(?:to|through|thru|bis|and|or|und|oder|and/or|or\seven(?:\son)?)\s|-to-|\s?(?:{_DASH}|[/&~\u301c至到、])\s?|,\s(?:and\s|or\s)?)"
-)
+_JOIN = rf"(?:\s(?:to|through|thru|bis|and|or|und|oder|and/or|or\seven(?:\son)?)\s|"
+rf"-to-|\s?(?:{_DASH}|[/&~\u301c至到、])\s?|,\s(?:and\s|or\s)?)"
 _UP = (
     r"(?:,?\s(?:or|and)\s(?:higher|above|beyond|more|greater|up|upwards?|better|over)\b|\s(?:onwards?|upwards?)\b|"
     r"\s(?:und|oder)\s(?:höher|darüber)\b)?"
@@ -68,22 +67,28 @@ _NEXT = re.compile(rf"(?P<join>{_JOIN})(?P<head>{_HEAD})?(?P<n>{_NUMBER})(?P<p>{
 # Other word orders, all directly at a word of driving: "class 3 autonomous driving", "third-level self-driving",
 # "level of automation is 4".
 _REORDERED = re.compile(
-    r"\b(?:[Gg]rade|[Cc]lass|[Ss]tage|[Rr]ank)[\s-]L?(?P<a>[0-5])(?=\s(?:(?:and\s)?above\s)?(?:autonom|automa|self-driv|intelligent\sdriv))"
-    r"|\b(?P<b>[Ff]irst|[Ss]econd|[Tt]hird|[Ff]ourth|[Ff]ifth)[\s-]level(?=\s(?:of\s)?(?:autonom|automat|self-driv|driving))"
+    r"\b(?:[Gg]rade|[Cc]lass|[Ss]tage|[Rr]ank)[\s-]L?(?P<a>[0-5])(?=\s(?:(?:and\s)?above\s)?(?:autonom|"
+    r"automa|self-driv|intelligent\sdriv))"
+    r"|\b(?P<b>[Ff]irst|[Ss]econd|[Tt]hird|[Ff]ourth|[Ff]ifth)[\s-]level(?=\s(?:of\s)?(?:autonom|"
+    r"automat|self-driv|driving))"
     rf"|\b[Ll]evel\sof\s(?:driving\s)?(?:autonomy|automation)\s(?:is|of|at|to)\s(?P<c>[0-5]\b|{_WORD}\b)"
 )
 _HINT = re.compile(
-    r"[Ll]evel|LEVEL|L-?[0-5]|L[\u2010-\u2015][0-5]|J3016|[Ss]tufe|Automatisierungsgrad|[Nn]ive?[aåe]|[Ll]ivello|razin|stup[an]|"
+    r"[Ll]evel|LEVEL|L-?[0-5]|L[\u2010-\u2015][0-5]|J3016|[Ss]tufe|Automatisierungsgrad|"
+    r"[Nn]ive?[aåe]|[Ll]ivello|razin|stup[an]|"
     r"レベル|레벨|(?:[Gg]rade|[Cc]lass|[Ss]tage|[Rr]ank)[\s-]L?[0-5]"
 )
 _DRIVING_NOUN = re.compile(
     r"[\s-]?(?:级|級|-?(?:level|ready|capable|enabled|rated|class|grade|certified))?\s?(?:[\w-]+\s)?"
-    r"(?:autonom|automat|self-driv|driv(?:e|ing)\b|driver|vehicle|car\b|cars\b|truck|shuttle|taxi|robo|bus\b|van\b|system|"
+    r"(?:autonom|automat|self-driv|driv(?:e|ing)\b|driver|vehicle|car\b|cars\b|"
+    r"truck|shuttle|taxi|robo|bus\b|van\b|system|"
     r"function|feature|ADAS|technolog|capab|software|pilot|Fahr)"
 )
 # "Somebody's L4 stack": the maker and the product say it, whatever the article is about.
 _POSSESSIVE = ("'s ", "’s ", "its ", "our ", "their ")
-_PRODUCT = re.compile(r"\s(?:stack|software|kit|suite|system|pilot|chauffeur|platform|computer|product|feature|function)s?\b")
+_PRODUCT = re.compile(
+    r"\s(?:stack|software|kit|suite|system|pilot|chauffeur|platform|computer|product|feature|function)s?\b"
+)
 _TRANSITION = re.compile(r"^[\s,-]*(?:to|through|thru|bis|至|到)", re.IGNORECASE)
 _DENIED_FLOOR = re.compile(r"\b(?:nothing|not|no|never|neither|nor|none|without)\b[^.;!?\n]{0,60}$", re.IGNORECASE)
 
@@ -285,7 +290,5 @@ def _find_implied(text: str) -> list[LevelMention]:
             if any(start < m.end and m.start < end for m in found):
                 continue
             denied = is_denied(text, start, end)
-            found.append(
-                LevelMention(start, end, match[0], low, high, False, False, denied, None, None, confidence)
-            )
+            found.append(LevelMention(start, end, match[0], low, high, False, False, denied, None, None, confidence))
     return found
