@@ -100,6 +100,12 @@ def load_register(folder: Path = GAZETTEERS) -> CompanyRegister:
     )
 
 
+@cache
+def load_name_words(use: Literal["descriptive", "shared_first"], folder: Path = GAZETTEERS) -> frozenset[str]:
+    """Lower-case words of company names: those that tell the trade, and first words that many firms share."""
+    return frozenset(row["word"] for _, row in _rows(folder / "name_words.csv") if row["use"] == use)
+
+
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:

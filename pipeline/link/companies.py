@@ -12,7 +12,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipeline.gazetteer import CompanyRegister, KnownName
+from pipeline.gazetteer import CompanyRegister, KnownName, load_name_words
 
 # Legal forms as they follow a name in English news; sources: GLEIF entity legal forms list, shortened to common ones.
 _HARD_FORMS = (
@@ -28,31 +28,10 @@ _NOT_WORD = re.compile(r"[^\w&+.]+")
 
 # Words that tell what a firm does: "Nordhavn" is the short form of "Nordhavn Mobility", but "General" is none of
 # "General Mills". Only names whose other words are all of this kind are shortened unseen.
-DESCRIPTIVE = frozenset(
-    """ai aerospace air analytics auto automated automation automobile automobiles automotive autonomous autonomy aviation
-    bank batteries battery brands brothers bus capital cars chemical commercial communications computing consulting
-    corporation delivery digital drive driving dynamics electric electronics energy engineering enterprises equity express
-    finance financial foods freight fund global health holding holdings industrial industries industry information
-    innovation innovations insurance intelligence intelligent interactive international investment investments lab labs
-    laboratories lidar lines logistics management manufacturing maps marine materials media medical metals micro
-    microelectronics mining mobile mobility motor motors navigation networks operations partners petroleum
-    pharmaceuticals photonics power precision production products properties rail railway research resources retail ride
-    robot robotics robots science sciences securities semiconductor semiconductors sensing sensor sensors services shipping
-    shuttle smart software solar solutions space steel storage systeme systems tech technik technologies technology telecom
-    therapeutics tire tires trading transit transport transportation truck trucking trucks vehicle vehicles ventures
-    vision wireless works fahrzeugtechnik mobilität""".split()
-)
+DESCRIPTIVE = load_name_words("descriptive")
 
 # First words that many firms share; they never stand for one of them.
-_SHARED_FIRST = frozenset(
-    """advanced allied american applied asia associated atlantic auto automotive autonomous bank beijing best black blue
-    british california canada canadian capital central china chinese city clean commercial consumer deep deutsche digital
-    dynamic east eastern electric energy european first fuji general german global gold golden great green guangzhou high
-    hong india indian industrial intelligent international japan japanese korea korean life machine media metro mobile
-    motor mountain mr national new next nippon north northern open pacific people petro point power premier prime public
-    red robert rolls royal russian san self-driving shanghai shenzhen silicon silver sino smart social south southern
-    standard star state sun swiss tech texas the tokyo total trans united universal us western white world""".split()
-)
+SHARED_FIRST = load_name_words("shared_first")
 
 
 def strip_form(name: str) -> str:
@@ -86,7 +65,7 @@ def short_form(name: str) -> str | None:
     """The distinctive head of a long name ("Nordhavn" of "Nordhavn Mobility AB"), None where none is certain."""
     words = strip_form(name).split()
     head = words[0] if words else ""
-    if len(words) < 2 or len(head) < 4 or normal_form(head) in _SHARED_FIRST or normal_form(head) in DESCRIPTIVE:
+    if len(words) < 2 or len(head) < 4 or normal_form(head) in SHARED_FIRST or normal_form(head) in DESCRIPTIVE:
         return None
     if all(word.casefold().strip(".,") in DESCRIPTIVE for word in words[1:]):
         return head
@@ -116,8 +95,10 @@ def join_names(forms: Iterable[str], acronyms: Mapping[str, str]) -> dict[str, s
     for form in known:
         if form in acronyms and acronyms[form] in target:
             target[form] = acronyms[form]
-        elif form in longer and form not in _SHARED_FIRST and form not in DESCRIPTIVE and len(form) > 2:
-            heads = [name for name in longer[form] if not any(name != n and name.startswith(n + " ") for n in longer[form])]
+        elif form in longer and form not in SHARED_FIRST and form not in DESCRIPTIVE and len(form) > 2:
+            heads = [
+                name for name in longer[form] if not any(name != n and name.startswith(n + " ") for n in longer[form])
+            ]
             if len(heads) == 1:
                 target[form] = heads[0]
     return {form: _end(form, target) for form in known}

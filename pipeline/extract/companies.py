@@ -1,0 +1,117 @@
+"""Companies of an article: which of its names are firms, each occurrence a row, each firm one id.
+
+In: a document, its spaCy ``Doc`` (for sentences), name spans of any recogniser, the register, settings.
+Out: ``CompanyMention`` rows in text order, with the probability that the name is a company here.
+It will not report organisations, products or publishers that are merely the source of the news, and it will not
+guess a firm that the text does not name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import models
+from pipeline.extract.company_candidates import Entity, Mention, entities
+from pipeline.extract.company_features import features, surroundings
+from pipeline.gazetteer import CompanyRegister
+from pipeline.link.companies import display_name, unknown_company_id
+from pipeline.records import CompanyMention, Document, NameSpan
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
+WEIGHTS = Path(next(iter(models.__path__))) / "companies" / "weights.json"
+
+# How the labels of spaCy's English pipelines (OntoNotes 5) read here; their ORG does not tell firms from other bodies.
+_SPACY_LABELS = {
+    "ORG": "COMPANY", "PRODUCT": "PRODUCT", "PERSON": "PERSON", "GPE": "PLACE", "LOC": "PLACE", "FAC": "PLACE",
+}  # fmt: skip
+SPACY_PROBABILITY = 0.6  # spaCy states none
+
+
+def spacy_name_spans(doc: Doc) -> tuple[NameSpan, ...]:
+    """The names that a spaCy pipeline found, with the labels of ``NameSpan``."""
+    return tuple(
+        NameSpan(ent.start_char, ent.end_char, _SPACY_LABELS.get(ent.label_, ent.label_), SPACY_PROBABILITY, "spacy")
+        for ent in doc.ents
+        if ent.label_ in _SPACY_LABELS or ent.label_ in ("COMPANY", "ORGANISATION", "PLACE")
+    )
+
+
+def find_companies(
+    document: Document,
+    doc: Doc,
+    name_spans: Sequence[NameSpan],
+    register: CompanyRegister,
+    settings: Settings,
+) -> list[CompanyMention]:
+    """One row for each occurrence of each company, in text order, offsets into ``document.text``."""
+    starts = [sentence.start_char for sentence in doc.sents]
+    weights = load_weights()
+    rows: list[CompanyMention] = []
+    for entity, evidence in evidence_of(document.text, starts, name_spans, register):
+        probability = score(evidence, weights)
+        if probability >= settings.thresholds.company:
+            rows += _rows(document.text, entity, probability, starts, register)
+    return sorted(rows, key=lambda row: (row.start, row.end))
+
+
+def evidence_of(
+    text: str, sentence_starts: Sequence[int], name_spans: Sequence[NameSpan], register: CompanyRegister
+) -> list[tuple[Entity, dict[str, float]]]:
+    """Every name of the text with its features: what ``find_companies`` weighs and what training is fitted on."""
+    found = entities(text, name_spans, register)
+    persons = [text[span.start : span.end] for span in name_spans if span.label == "PERSON"]
+    around = surroundings(text, found, sentence_starts, persons)
+    return [(entity, features(text, entity, around, register)) for entity in found]
+
+
+def score(evidence: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """Logistic combination of the evidence, 0 to 1; features without a weight count nothing."""
+    total = sum(weights.get(name, 0.0) * value for name, value in evidence.items())
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+@cache
+def load_weights(path: Path = WEIGHTS) -> Mapping[str, float]:
+    """The fitted weights, feature name to weight."""
+    weights: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))["weights"]
+    return weights
+
+
+def _rows(
+    text: str, entity: Entity, probability: float, sentence_starts: Sequence[int], register: CompanyRegister
+) -> Iterable[CompanyMention]:
+    company = register.companies.get(entity.company_id) if entity.company_id else None
+    name = display_name([m.surface for m in entity.mentions], register, entity.company_id)
+    for mention in entity.mentions:
+        if _is_plain_word(text, mention, sentence_starts):
+            continue
+        yield CompanyMention(
+            start=mention.start,
+            end=mention.end,
+            surface=mention.surface,
+            company_id=entity.company_id or unknown_company_id(name),
+            company_name=name,
+            kind=company.kind if company else None,
+            hq_country=company.hq_country if company else None,
+            ticker=company.ticker if company else None,
+            linked=company is not None,
+            sentence_index=max(0, bisect_right(sentence_starts, mention.start) - 1),
+            confidence=round(probability, 4),
+        )
+
+
+def _is_plain_word(text: str, mention: Mention, sentence_starts: Sequence[int]) -> bool:
+    """ "Plus, the van ..." opens a sentence; no recogniser took it for a name."""
+    risky = mention.known and all(name.risk == "english_word" for name in mention.known)
+    if not risky or mention.spans or " " in mention.surface:
+        return False
+    return mention.start in sentence_starts and text[mention.end : mention.end + 1] in (",", " ")
