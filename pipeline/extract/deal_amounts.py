@@ -63,8 +63,10 @@ _PER_UNIT = re.compile(
     re.I,
 )
 
-_MONEY_VERB = r"rais\w+|secur\w+|clos\w+|land\w+|rec(?:ei|ie)v\w+|pull\w+|collect\w+|complet\w+|"
-r"obtain\w+|borrow\w*|attract\w+|bag\w+|nets?|netted|took|take|get|got"
+_MONEY_VERB = (
+    r"rais\w+|secur\w+|clos\w+|land\w+|rec(?:ei|ie)v\w+|pull\w+|collect\w+|complet\w+|"
+    r"obtain\w+|borrow\w*|attract\w+|bag\w+|nets?|netted|took|take|get|got"
+)
 # Cues for each type within the same clause; the sum nearest to one is preferred.
 _CUES: dict[str, re.Pattern[str]] = {
     "investment": re.compile(

@@ -72,9 +72,11 @@ _CLAUSE = re.compile(
 )
 
 
-_MADE = r"(?:software|technolog\w+|systems?|kits?|stacks?|driving\s\w+|pilots?|brains?|"
-r"vehicles?|shuttles?|robotaxis?|autonomy|platform|driver|function|suite|"
-r"assistant)"
+_MADE = (
+    r"(?:software|technolog\w+|systems?|kits?|stacks?|driving\s\w+|pilots?|brains?|"
+    r"vehicles?|shuttles?|robotaxis?|autonomy|platform|driver|function|suite|"
+    r"assistant)"
+)
 # How a document speaks of a company, by what stands before and after one of its mentions.
 _ROLES_BEFORE = {
     "provider": re.compile(rf"\b{_MADE}\s(?:[\w-]+\s){{0,3}}(?:from|by|of)\s(?:the\s)?(?:[\w.'’-]+\s){{0,3}}$", re.I),
@@ -363,7 +365,7 @@ def attribute_levels(
 ) -> list[LevelMention]:
     """``levels`` in the same order, each with the company whose system has, or is to have, that level.
 
-    ``learnt`` replaces the shipped weights. ``company_*`` stay None for a general remark and where no company is named at all.
+    ``learnt`` replaces the shipped weights. ``company_*`` stay None for a general remark and where no company is named.
     """
     if not levels or not companies:
         return list(levels)

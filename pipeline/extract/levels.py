@@ -50,8 +50,10 @@ _LONG = (
 _SHORT = rf"L{_DASH}?"
 _NUMBER = rf"(?:{_DIGIT}|{_WORD}\b|{_GERMAN_WORD}\b|{_ROMAN}\b)"
 _HEAD = rf"(?:{_SAE})?(?:{_LONG}(?={_DIGIT}|\b{_WORD}\b|{_GERMAN_WORD}\b|{_ROMAN}\b)|{_SHORT}(?={_DIGIT}))"
-_JOIN = rf"(?:\s(?:to|through|thru|bis|and|or|und|oder|and/or|or\seven(?:\son)?)\s|"
-rf"-to-|\s?(?:{_DASH}|[/&~\u301c至到、])\s?|,\s(?:and\s|or\s)?)"
+_JOIN = (
+    rf"(?:\s(?:to|through|thru|bis|and|or|und|oder|and/or|or\seven(?:\son)?)\s|"
+    rf"-to-|\s?(?:{_DASH}|[/&~\u301c至到、])\s?|,\s(?:and\s|or\s)?)"
+)
 _UP = (
     r"(?:,?\s(?:or|and)\s(?:higher|above|beyond|more|greater|up|upwards?|better|over)\b|\s(?:onwards?|upwards?)\b|"
     r"\s(?:und|oder)\s(?:höher|darüber)\b)?"

@@ -44,8 +44,10 @@ _SPELLED = "|".join(sorted((re.escape(w).replace(r"\ ", r"\s") for w in WORDS), 
 # Full names only need a letter boundary; one-letter scales ("$20M", "€300m") must touch the number or follow one space.
 _SCALE_WORDS = r"hundred|thousand|million|billion|billon|trillion|crores?|lakhs?|lac"
 _SCALE_SHORT = r"Mrd|Mio|mln|bln|trn|mio|mn|bn|tn|cr|MM|M|m|B|b|K|k|T"
-_SCALE = rf"(?:[\s\u00a0-]?(?P<scale>(?i:{_SCALE_WORDS})|{_SCALE_SHORT})(?:-(?:plus|"
-rf"odd))?\b(?:\s(?P<scale2>(?i:crores?|million|billion|trillion))\b)?)?"
+_SCALE = (
+    rf"(?:[\s\u00a0-]?(?P<scale>(?i:{_SCALE_WORDS})|{_SCALE_SHORT})(?:-(?:plus|"
+    rf"odd))?\b(?:\s(?P<scale2>(?i:crores?|million|billion|trillion))\b)?)?"
+)
 _RANGE = r"(?:\s?[-\u2010-\u2015]\s?|\s(?:to|and|or)\s)"
 
 
