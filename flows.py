@@ -25,7 +25,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.server.api.server import SubprocessASGIServer
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from pipeline import batches, settings, workers
@@ -133,7 +133,8 @@ def _local_server() -> Iterator[None]:
         ["/bin/sh", "-c", "read stopped || kill $0", str(process.pid)], stdin=subprocess.PIPE, start_new_session=True
     ) as guard:
         try:
-            yield
+            with temporary_settings({PREFECT_API_URL: server.api_url}):  # else each worker starts a server of its own
+                yield
         finally:
             server.stop()
             guard.communicate(b"stopped\n")
