@@ -53,7 +53,9 @@ def main() -> int:
                 total += 1
                 if row.latitude is None or row.longitude is None:
                     unresolved += 1
-                    errors[f"{span['phrase']} -> none, {span.get('name')} {span.get('fcode')} {span.get('admin1')}"] += 1
+                    errors[
+                        f"{span['phrase']} -> none, {span.get('name')} {span.get('fcode')} {span.get('admin1')}"
+                    ] += 1
                 elif distance(row.latitude, row.longitude, span["lat"], span["lon"]) <= KILOMETRES:
                     right += 1
                 else:

@@ -152,6 +152,18 @@ def _near(row: _Row, lat: float, lon: float, degrees: float = 0.3) -> bool:
     return abs(row.lat - lat) < degrees and abs(row.lon - lon) < degrees
 
 
+def _rename(rows: dict[int, _Row]) -> None:
+    """The name that English news uses, where GeoNames heads the record with another one."""
+    by_name: dict[tuple[str, str], list[_Row]] = defaultdict(list)
+    for row in rows.values():
+        if row.kind == "city":
+            by_name[row.name, row.country or ""].append(row)
+    for entry in _rows("places_exonyms.csv"):
+        row = max(by_name[entry["geonames"], entry["country"]], key=lambda each: each.population)
+        row.names |= dict.fromkeys([row.name, *_listed(entry["aliases"])], CANONICAL)
+        row.name = entry["name"]
+
+
 def _merge_own(rows: dict[int, _Row], own: Iterable[dict[str, str]]) -> list[_Row]:
     """Lay our lists over the GeoNames rows: rename by id, join to the same place nearby, or add a place without id."""
     by_name: dict[tuple[str, str], list[_Row]] = defaultdict(list)
@@ -223,6 +235,7 @@ def main() -> None:
     rows = _cities()
     for row in _subdivisions() + _countries():
         rows[row.geoname_id] = row
+    _rename(rows)
     added = _merge_own(rows, [*_rows("places_regions.csv"), *_rows("places.csv")])
     _write([*sorted(rows.values(), key=lambda row: row.geoname_id), *added])
 

@@ -15,7 +15,8 @@ from functools import lru_cache
 
 from spacy.tokens import Doc
 
-from pipeline.link.places import CANONICAL, DEMONYM, Gazetteer, fold, resolve
+from pipeline.link.place_gazetteer import CANONICAL, DEMONYM, HEAD, NAMED, NEVER, Gazetteer, fold
+from pipeline.link.places import resolve
 from pipeline.records import Document, LocationMention, NameSpan
 from pipeline.settings import Settings
 
@@ -26,39 +27,16 @@ _SAFE_POPULATION = 150_000
 # A smaller one only where the text expects a place.
 _KNOWN_POPULATION = 3_000
 _SAFE_KINDS = frozenset({"country", "continent", "region", "admin1"})
-# Large places whose name is as often a word, a first or last name, a brand or a firm: only with a name span.
-_UNSAFE = frozenset(
-    fold(name)
-    for name in (
-        "Aurora Best Bristol Buy Cadiz Carlsbad Centre Chad Charlotte Clovis Cork Derby Enterprise Eugene Ford Freedom "
-        "Gap Garland Giga Hamilton Henderson Independence Irving Jackson Jersey Jordan Kent Lancaster Lawrence Liberty "
-        "Lincoln Lucerne Madison Man March Mary Mercedes Mission Mobile Nancy Nice Norman Of Orange Parma Progress "
-        "Providence Rasht Reading Regina Roman Salem San Santa Santiago Sari Sofia Split Stafford Stirling Surprise Tesla "
-        "Tours Toyota Union Van Victoria Vigo Vista Warren Wellington Worth Central Western Eastern Northern Southern "
-        "Saint Luna Austin Sidney Sydney Alexander Mount Magnolia Carson Carrefour Beverly Temple Tyler Davis Corona "
-        "Roma Leon Leone Marina Barry Ali Nova La Ho Isle Sur Don Lima Lena Nara Paris Como Durham Lafayette Florence "
-        "Cary Clark Denton Fremont Gary Grant Hayward Humble Johnson Kenosha Marion Murray Peoria Pierre Rose Bell "
-        "line strip peninsula bda gba prd valley Rio Same Say Bari Bath Delta Male Bern Nelson Newport Oxford Pole Rome Spa Troy Washington Windsor York"
-    ).split()
-) - frozenset(fold(name) for name in "Austin Sydney Paris Lima Rome Washington Oxford Fremont Peoria Kenosha".split())
-
-# Heads of names of bodies, events and products: a place directly before them is part of that name.
-_HEADS = frozenset(
-    "academy agency airlines airport airways association auto automobile automotive bank bureau capital chamber church "
-    "city-council club college commission committee company congress corp corporation council court department "
-    "economic exchange expo express federation fund general group herald holdings hospital inc institute international "
-    "journal law limited llc ltd ministry mobile mobility motor motors museum news office parliament partners police "
-    "port post press railway research school securities senate show speedway stock summit symphony technologies "
-    "telecom times transit transport transportation treasury tribune union universities university ventures yuan"
-    .split()
-)  # fmt: skip
 _OF = re.compile(
     r"\b(?:Bank|University|Institute|College|Ministry|Department|Court|Republic|Church|Museum|Duke|Prince|School|"
     r"Federation|Association|Chamber|Confederation|Reserve|Parliament|Commonwealth|Journal|Commission|Times) of"
     r"(?: the)? $"
 )
 _WORD = re.compile(r"[A-ZÀ-ÖØ-Þ](?:\.[A-Z])+\.?|[A-ZÀ-ÖØ-Þ][^\W_]*(?:['’][^\W_]{2,})*")
-_LINK = re.compile(r"[ \u00a0\n-]|, (?=D\.?C\b)|\. (?=[A-Z])| (?:and|of|the|de|do|upon|am|on|du|la|le|der|del) |-(?:de|sur|la|le|en|upon|on)-")
+_LINK = re.compile(
+    r"[ \u00a0\n-]|, (?=D\.?C\b)|\. (?=[A-Z])"
+    r"| (?:and|of|the|de|do|upon|am|on|du|la|le|der|del) |-(?:de|sur|la|le|en|upon|on)-"
+)
 _LEADING = re.compile(r"^(?:[Tt]he|[Ii]n|[Aa]t|[Nn]ear|[Aa]cross|[Dd]owntown|[Gg]reater|[Mm]etro|[Cc]entral)\s+(?=\S)")
 _TRAILING = re.compile(r"(?:['’]s?|[,;:\s-]|(?<![A-Z])\.)+$")
 _CAPITAL = re.compile(r"\b(?:Washington|WASHINGTON),? D\.? ?C\b\.?")
@@ -66,12 +44,9 @@ _ABBREVIATED = re.compile(r"(?<=[A-Za-z], )([A-Z](?:[a-z]{1,4}\.|\. ?[A-Z]\.|[A-
 _BEFORE = re.compile(r"\b(?:in|near|outside|around)\s$")
 _DATELINE = re.compile(r"(?:,? \([A-Z]| ?[-–—]{1,2} |, [A-Z][a-z]+\.? \d{1,2} )")
 _ATTRIBUTIVE = re.compile(r"\$| (?:dollars?|dlrs|gallons?|Bankruptcy|District|Judge|Treasur)\b")
-_DIRECTION = re.compile(r"\b(?:[Nn]orth|[Ss]outh|[Ee]ast|[Ww]est|[Cc]entral|[Ww]estern|[Ee]astern|[Nn]orthern|[Ss]outhern|[Ss]outh-?east|[Ss]outh-?west|[Nn]orth-?east|[Nn]orth-?west|[Ss]outheastern|[Nn]ortheastern|[Ss]outhwestern|[Nn]orthwestern)[ \n]$")
-# Never a place by themselves, though somewhere a place bears the name.
-_NEVER = frozenset(
-    "north south east west northern southern eastern western central rivers earth moon mars district region park green "
-    "santa lido oral sale march may".split()
-) | {"southern district", "northern district", "eastern district", "western district", "santa claus"}
+_DIRECTION = re.compile(
+    r"\b(?:[Cc]entral|(?:[Nn]orth|[Ss]outh)(?:-?(?:east|west))?(?:ern)?|(?:[Ee]ast|[Ww]est)(?:ern)?)\s$"
+)
 _PIECE = re.compile(r"(?:[^,/(]|, ?(?=D\.? ?C\b))+")
 _NAMES = frozenset({"COMPANY", "ORGANISATION", "PRODUCT", "PERSON"})
 _LARGE = frozenset({"region", "country", "continent"})
@@ -91,21 +66,28 @@ def find_locations(
     text = document.text
     named = [_trimmed(text, span.start, span.end) for span in name_spans if span.label == "PLACE"]
     others = sorted((span.start, span.end) for span in name_spans if span.label in _NAMES)
-    surnames = {text[span.start : span.end].split()[-1] for span in name_spans if span.label == "PERSON"}
+    people = [text[span.start : span.end].split() for span in name_spans if span.label == "PERSON"]
+    surnames = {words[-1] for words in people if len(words) > 1}
     scanned = [span for span in _scan(text, gazetteer) if not _inside(span, others, strictly=True)]
     blocked = sorted(organisations)
     spans = _without_overlap([*_parts(text, named), *scanned])
     spans = [_extended(text, span, gazetteer) for span in spans if not _inside(span, blocked)]
-    mentions = [(start, end, text[start:end]) for start, end in spans if _is_place(text, start, end, surnames)]
+    mentions = [
+        (start, end, text[start:end]) for start, end in spans if _is_place(text, start, end, surnames, gazetteer)
+    ]
     return [
         row for row in resolve(mentions, text, gazetteer)
         if row.confidence >= settings.thresholds.location and not _is_adjective(row.surface, gazetteer)
     ]  # fmt: skip
 
 
-def _is_place(text: str, start: int, end: int, surnames: set[str]) -> bool:
+def _is_place(text: str, start: int, end: int, surnames: set[str], gazetteer: Gazetteer) -> bool:
     surface = text[start:end]
-    if fold(surface) in _NEVER or _ATTRIBUTIVE.match(text, end) or _in_longer_name(text, (start, end)):
+    if (
+        gazetteer.caution.get(fold(surface)) == NEVER
+        or _ATTRIBUTIVE.match(text, end)
+        or _in_longer_name(text, (start, end), gazetteer)
+    ):
         return False
     return surface not in surnames or bool(_BEFORE.search(text, max(0, start - 12), start))
 
@@ -142,8 +124,8 @@ def _parts(text: str, spans: Iterable[Span]) -> list[Span]:
 
 
 def _scan(text: str, gazetteer: Gazetteer) -> list[Span]:
-    """The longest names of the gazetteer, left to right: safe ones anywhere, known ones where the text expects a place."""
-    safe, known = _safe_names(gazetteer), _known_names(gazetteer)
+    """The longest names of the gazetteer, left to right: safe ones, known ones where a place is expected."""
+    safe = _safe_names(gazetteer)
     words = [(found.start(), found.end()) for found in _WORD.finditer(text)]
     spans = [(found.start(), found.end()) for found in _CAPITAL.finditer(text)]
     index = 0
@@ -153,10 +135,12 @@ def _scan(text: str, gazetteer: Gazetteer) -> list[Span]:
         for last in range(run, index - 1, -1):
             start, end = words[index][0], words[last][1]
             name = fold(text[start:end])
-            if len(name) <= 3 and not text[start:end].isupper() or not _stands_alone(text, start, end):
+            if (len(name) <= 3 and not text[start:end].isupper()) or not _stands_alone(text, start, end):
                 continue
-            if name in safe or (name in known and last == run and _expects_place(text, start, end)):
-                spans.append((start, end))
+            if name in safe or (
+                last == run and _expects_place(text, start, end) and _is_known(text[start:end], gazetteer)
+            ):
+                spans.append(_trimmed(text, start, end))
                 step = last - index + 1
                 break
         index += step
@@ -169,16 +153,27 @@ def _scan(text: str, gazetteer: Gazetteer) -> list[Span]:
 
 
 def _expects_place(text: str, start: int, end: int) -> bool:
-    """"in X", a dateline, "X, Parent": where a name of the gazetteer that is also a word or surname is a place."""
+    """ "in X", a dateline, "X, Parent": where a name of the gazetteer that is also a word or surname is a place."""
     return bool(_BEFORE.search(text, max(0, start - 12), start)) or bool(
         (start == 0 or text[start - 1] == "\n") and _DATELINE.match(text, end)
+    )
+
+
+def _is_known(surface: str, gazetteer: Gazetteer) -> bool:
+    return gazetteer.caution.get(fold(surface)) != NEVER and any(
+        place.kind == "city" and place.population >= _KNOWN_POPULATION and name_class <= CANONICAL
+        for place, name_class in gazetteer.lookup(surface)
     )
 
 
 def _longest_run(text: str, words: Sequence[Span], index: int) -> int:
     """Index of the last word that may belong to one name with the word at ``index``."""
     last = index
-    while last + 1 < len(words) and last - index < _MOST_WORDS and _LINK.fullmatch(text, words[last][1], words[last + 1][0]):
+    while (
+        last + 1 < len(words)
+        and last - index < _MOST_WORDS
+        and _LINK.fullmatch(text, words[last][1], words[last + 1][0])
+    ):
         last += 1
     return last
 
@@ -191,17 +186,13 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 
 @lru_cache(maxsize=2)
-def _known_names(gazetteer: Gazetteer) -> frozenset[str]:
-    cities = gazetteer.names(frozenset({"city"}), _KNOWN_POPULATION)
-    return frozenset(name for name, name_class in cities if name_class <= CANONICAL) - _NEVER
-
-
-@lru_cache(maxsize=2)
 def _safe_names(gazetteer: Gazetteer) -> frozenset[str]:
     cities = gazetteer.names(frozenset({"city"}), _SAFE_POPULATION)
     larger = gazetteer.names(frozenset({"country", "continent", "region", "other"}))
     divisions = gazetteer.names(frozenset({"admin1"}), _SAFE_DIVISION)
-    return frozenset(name for name, name_class in (*cities, *larger, *divisions) if name_class <= CANONICAL) - _UNSAFE - _NEVER
+    return frozenset(
+        name for name, name_class in (*cities, *larger, *divisions) if name_class <= CANONICAL
+    ) - gazetteer.words(NEVER, NAMED, HEAD)
 
 
 def _inside(span: Span, blocks: Sequence[Span], strictly: bool = False) -> bool:
@@ -213,11 +204,11 @@ def _inside(span: Span, blocks: Sequence[Span], strictly: bool = False) -> bool:
     return False
 
 
-def _in_longer_name(text: str, span: Span) -> bool:
-    """"Detroit Auto Show", "Bank of England": the place only lends its name."""
+def _in_longer_name(text: str, span: Span, gazetteer: Gazetteer) -> bool:
+    """ "Detroit Auto Show", "Bank of England": the place only lends its name."""
     start, end = span
     following = re.compile(r" ([A-Z][\w]*)").match(text, end)
-    if following and following[1].casefold() in _HEADS:
+    if following and gazetteer.caution.get(following[1].casefold()) == HEAD:
         return True
     return bool(_OF.search(text, max(0, start - 40), start))
 

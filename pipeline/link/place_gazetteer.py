@@ -24,7 +24,13 @@ FOLDER = Path(__file__).parents[2] / "corpora" / "gazetteers"
 # How a place comes by a name. PREFERRED: our lists say that the bare name means this place unless the text objects.
 PREFERRED, CANONICAL, ALIAS, DEMONYM = 0, 1, 2, 3
 
-_UNACCENTED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "‐": " ", "‑": " ", "–": " "})
+# Rules of places_caution.csv: a word that is no place by itself; one that is a place only where a name was found (its
+# name is as often a word, a surname or a brand); one that heads the name of a body or event ("Detroit Auto Show").
+NEVER, NAMED, HEAD = "never", "named", "head"
+
+_UNACCENTED = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "‐": " ", "‑": " ", "–": " "}
+)
 _DROPPED = re.compile(r"[.'’‘`ʼʻ]")
 _GAPS = re.compile(r"[\s\-,/]+")
 _SHORT = {"saint": "st", "sainte": "ste", "mount": "mt", "fort": "ft"}
@@ -57,9 +63,12 @@ class Place:
 
 
 class Gazetteer:
-    """Places by name. ``abbreviations`` are exact and only good as the second part of "X, Parent" ("Calif.", "ON")."""
+    """Places by name. ``abbreviations`` are exact and only good as the second part of "X, Parent" ("Calif.", "ON");
+    ``caution`` holds names that are also words (folded name -> rule)."""
 
-    def __init__(self, places: Any, names: Any, abbreviations: dict[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self, places: Any, names: Any, abbreviations: dict[str, tuple[str, ...]], caution: dict[str, str]
+    ) -> None:
         self._id = places["geoname_id"].to_numpy()
         self._name = places["name"].combine_chunks()
         self._labels = {
@@ -72,19 +81,28 @@ class Gazetteer:
         self._position = np.stack([places["latitude"].to_numpy(), places["longitude"].to_numpy()], axis=1)
         self._population = places["population"].to_numpy()
         keys = names["name"].combine_chunks()
-        self._offsets = np.frombuffer(keys.buffers()[1], dtype=np.int32, count=len(keys) + 1)
-        self._keys = keys.buffers()[2]
+        self._offsets = memoryview(keys.buffers()[1]).cast("i")
+        self._keys = keys.buffers()[2].to_pybytes()
         self._places = names["place"].to_numpy()
         self._classes = names["name_class"].to_numpy()
         self.abbreviations = abbreviations
+        self.caution = caution
         self.admin1_names = self._of_kind("admin1", "admin1")
         self.country_names = self._of_kind("country", "country")
+        self.demonyms = self._demonyms()
         self._lookup = lru_cache(maxsize=20_000)(self._search)
 
     def _of_kind(self, kind: str, column: str) -> dict[str, str]:
         rows = np.flatnonzero(self._codes["kind"] == self._labels["kind"].index(kind))
         labels, codes = self._labels[column], self._codes[column]
         return {labels[codes[row]]: self._name[int(row)].as_py() for row in rows}
+
+    def _demonyms(self) -> dict[str, str]:
+        """Folded adjective of nationality -> country code."""
+        found = {}
+        for index in np.flatnonzero(self._classes == DEMONYM).tolist():
+            found[self._key(index).decode()] = self.place(int(self._places[index])).country or ""
+        return found
 
     def __len__(self) -> int:
         return len(self._id)
@@ -111,9 +129,12 @@ class Gazetteer:
         """Every (place, class of the name) whose name folds like ``surface``; empty where none does."""
         return self._lookup(fold(surface))
 
+    def words(self, *rules: str) -> frozenset[str]:
+        """Folded names that ``places_caution.csv`` lists under one of ``rules``."""
+        return frozenset(name for name, rule in self.caution.items() if rule in rules)
+
     def _key(self, index: int) -> bytes:
-        start, end = self._offsets[index], self._offsets[index + 1]
-        return self._keys[int(start) : int(end)].to_pybytes()
+        return self._keys[self._offsets[index] : self._offsets[index + 1]]
 
     def _search(self, name: str) -> tuple[tuple[Place, int], ...]:
         wanted = name.encode()
@@ -130,8 +151,7 @@ class Gazetteer:
         wanted = np.array([label in kinds for label in self._labels["kind"]])
         good = wanted[self._codes["kind"]] & (self._population >= min_population)
         return [
-            (self._key(int(index)).decode(), int(self._classes[index]))
-            for index in np.flatnonzero(good[self._places])
+            (self._key(int(index)).decode(), int(self._classes[index])) for index in np.flatnonzero(good[self._places])
         ]
 
 
@@ -142,6 +162,8 @@ def load_gazetteer(folder: Path = FOLDER) -> Gazetteer:
         for entry in csv.DictReader(file):
             for short in entry["abbreviations"].split("|"):
                 abbreviations[short] = (*abbreviations.get(short, ()), entry["code"])
+    with (folder / "places_caution.csv").open(encoding="utf-8", newline="") as file:
+        caution = {fold(entry["name"]): entry["rule"] for entry in csv.DictReader(file)}
     return Gazetteer(
-        pq.read_table(folder / "places.parquet"), pq.read_table(folder / "places_names.parquet"), abbreviations
+        pq.read_table(folder / "places.parquet"), pq.read_table(folder / "places_names.parquet"), abbreviations, caution
     )

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pipeline.link.place_gazetteer import ALIAS, CANONICAL, DEMONYM, PREFERRED, Gazetteer, Place, fold, load_gazetteer
 from pipeline.records import LocationMention, PlaceKind
 
-__all__ = ["ALIAS", "CANONICAL", "DEMONYM", "PREFERRED", "Gazetteer", "Place", "fold", "load_gazetteer", "resolve"]
+__all__ = ["Gazetteer", "Place", "load_gazetteer", "resolve"]
 
 Mention = tuple[int, int, str]
 
@@ -36,12 +36,14 @@ _NAME_CLASS = {PREFERRED: 1.5, CANONICAL: 0.0, ALIAS: -1.0, DEMONYM: 0.0}
 _SHARPNESS = 2.5
 _MOST_CANDIDATES = 80
 _ROUNDS = 3
+_SIZE = 1.0
+_DWARFED = 5
 
 _WORD = r"[A-Z][\w'’-]*\.?(?:[A-Z]\.)*"
 _FOLLOWING = re.compile(rf"(?:,\s{{1,3}}|\s\()(?:in\s)?(?:the\s)?({_WORD}(?:\s{_WORD}){{0,3}})")
 _LIST = re.compile(r"\s*(?:,|,?\s(?:and|or|to|&))\s+")
 _STATE = re.compile(r"\s+[Ss]tate\b(?!\s+(?:[A-Z]|[Dd]epartment|[Uu]niversity))")
-_CAPITALISED = re.compile(r"\b[A-Z][a-z]{2,}(?:\s[A-Z][a-z]{2,})?\b")
+_CAPITALISED = re.compile(r"\b(?:(?:North|South|Saudi|New|Costa|Puerto|Sri)\s)?[A-Z][a-z]{2,}\b")
 
 
 @dataclass(slots=True)
@@ -120,7 +122,10 @@ def _listed_divisions(mentions: Sequence[Mention], text: str, gazetteer: Gazette
     """Names of a division and a city ("New York") that stand in a list beside a name that is a division first."""
     if not mentions:
         return set()
-    kinds = [[(p.kind, p.country) for p, _ in sorted(gazetteer.lookup(s), key=lambda e: (e[1], -e[0].population))] for _, _, s in mentions]
+    kinds = [
+        [(p.kind, p.country) for p, _ in sorted(gazetteer.lookup(s), key=lambda e: (e[1], -e[0].population))]
+        for _, _, s in mentions
+    ]
     found = set()
     for index, own in enumerate(kinds):
         divisions = {country for kind, country in own if kind == "admin1"}
@@ -136,9 +141,19 @@ def _listed_divisions(mentions: Sequence[Mention], text: str, gazetteer: Gazette
 def _lookup(surface: str, gazetteer: Gazetteer) -> tuple[tuple[Place, int], ...]:
     """Candidates for a surface, with the rewritings that news uses: "X, Parent", "greater X", "X's", "city of X"."""
     forms = [surface, surface.split(",")[0], re.sub(r"['’]s?$", "", surface)]
-    forms.append(re.sub(r"^(?:[Gg]reater|[Mm]etro(?:politan)?|[Dd]owntown|[Cc]entral|(?:[NSEW]\w+ern|[Uu]pstate))\s", "", surface))
+    forms.append(
+        re.sub(
+            r"^(?:[Gg]reater|[Mm]etro(?:politan)?|[Dd]owntown|[Cc]entral|(?:[NSEW]\w+ern|[Uu]pstate))\s", "", surface
+        )
+    )
     forms.append(re.sub(r"^(?:[Cc]ity|[Tt]own|[Vv]illage|[Ss]tate|[Pp]rovince|[Cc]ounty) of\s", "", surface))
-    forms.append(re.sub(r"\s(?:[Cc]ity|[Pp]rovince|[Ss]tate|[Rr]egion|[Tt]ownship|[Cc]o\.|[Dd]istrict|metro area|area)$", "", surface))
+    forms.append(
+        re.sub(
+            r"\s(?:[Cc]ity|[Pp]rovince|[Ss]tate|[Rr]egion|[Tt]ownship|[Cc]o\.|[Dd]istrict|metro area|area)$",
+            "",
+            surface,
+        )
+    )
     for form in forms:
         if found := gazetteer.lookup(form):
             return found
@@ -146,7 +161,7 @@ def _lookup(surface: str, gazetteer: Gazetteer) -> tuple[tuple[Place, int], ...]
 
 
 def _base(place: Place, name_class: int, surface: str) -> float:
-    size = math.log10(place.population + 100)
+    size = _SIZE * math.log10(place.population + 100)
     if place.kind in ("country", "continent", "region"):
         size = max(size, 5.5) + 1.0
     elif place.kind == "admin1":
@@ -156,6 +171,11 @@ def _base(place: Place, name_class: int, surface: str) -> float:
     elif place.kind == "other":
         size = max(size, 5.0)
     return size + _NAME_CLASS[name_class]
+
+
+def _dwarfs(division: Place, city: Place) -> bool:
+    """Is the division so much larger than the city of the same name that the bare name means the division?"""
+    return division.population > _DWARFED * city.population
 
 
 def _candidates(surface: str, parent: str, wants: str, gazetteer: Gazetteer) -> list[_Candidate]:
@@ -170,10 +190,14 @@ def _candidates(surface: str, parent: str, wants: str, gazetteer: Gazetteer) -> 
         ]  # fmt: skip
     else:
         entries = list(_lookup(surface, gazetteer))
+    divisions = {fold(place.name): place for place, _ in entries if place.kind == "admin1"}
     # "China, Japan and Mexico" is a list, whatever village of that name Japan has.
     is_country = any(place.kind == "country" and name_class <= CANONICAL for place, name_class in entries)
     for place, name_class in entries:
         base = _base(place, name_class, surface)
+        division = divisions.get(fold(place.name))
+        if place.kind == "city" and division and place.admin1 == division.admin1 and not _dwarfs(division, place):
+            base = max(base, _base(division, CANONICAL, surface) + 0.5)  # Geneva is the city, not its canton
         if parent and not is_country and parent in (place.country, place.admin1):
             base += _PARENT if place.admin1 != parent or place.kind != "admin1" else 0.0
         if wants and place.kind == "admin1":
@@ -184,12 +208,8 @@ def _candidates(surface: str, parent: str, wants: str, gazetteer: Gazetteer) -> 
 
 def _country_evidence(text: str, gazetteer: Gazetteer, hints: Iterable[str]) -> Counter[str]:
     """Countries that the text names by an adjective of nationality, counted on a slow scale."""
-    counts = Counter(
-        place.country
-        for found in _CAPITALISED.finditer(text)
-        for place, name_class in gazetteer.lookup(found[0])
-        if name_class == DEMONYM and place.country
-    )
+    names = (fold(found[0]) for found in _CAPITALISED.finditer(text))
+    counts = Counter(gazetteer.demonyms[name] for name in names if name in gazetteer.demonyms)
     evidence = Counter({country: math.log2(1 + count) / 2 for country, count in counts.items()})
     for hint in hints:
         evidence[hint] += 1.0
