@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 import corpora
 from pipeline.records import CompanyKind
@@ -59,13 +59,25 @@ class KnownName:
     kind: str | None  # kind of public body, publisher or product
 
 
+class Spelling(NamedTuple):
+    """A known name as the matcher needs it. ``lead``: characters before its first word (".", "(")."""
+
+    text: str
+    lead: int
+    folded: str | None  # lower case where other capitalisation is safe to accept ("TESLA", "Deeproute.ai")
+
+
 @dataclass(frozen=True, slots=True)
 class CompanyRegister:
-    """Companies by id, and every known spelling. ``by_first_word`` lists spellings, longest first."""
+    """Companies by id, and every known spelling.
+
+    ``by_first_word``: spellings, longest first, under their first word in lower case; those that begin with a
+    lower-case letter or digit also under ``"=" + word``, for words that the text writes so.
+    """
 
     companies: Mapping[str, Company]
     names: Mapping[str, tuple[KnownName, ...]]
-    by_first_word: Mapping[str, tuple[str, ...]]
+    by_first_word: Mapping[str, tuple[Spelling, ...]]
 
     def company(self, company_id: str) -> Company:
         return self.companies[company_id]
@@ -88,16 +100,25 @@ def load_register(folder: Path = GAZETTEERS) -> CompanyRegister:
             if names[name.text] and name.text not in clashes:
                 raise GazetteerError(f"{folder / file}:{line}: {name.text!r} is listed already; see alias_clashes.csv")
             names[name.text].append(name)
-    by_first_word: dict[str, list[str]] = defaultdict(list)
-    for text in names:
-        first = _WORD.search(text)
-        if first is not None:
-            by_first_word[first.group().casefold()].append(text)
     return CompanyRegister(
         companies=companies,
         names={text: tuple(found) for text, found in names.items()},
-        by_first_word={word: tuple(sorted(texts, key=len, reverse=True)) for word, texts in by_first_word.items()},
+        by_first_word=_index(names),
     )
+
+
+def _index(names: Mapping[str, list[KnownName]]) -> dict[str, tuple[Spelling, ...]]:
+    index: dict[str, list[Spelling]] = defaultdict(list)
+    for text, entries in names.items():
+        first = _WORD.search(text)
+        if first is None:
+            continue
+        safe = len(text) >= 4 and all(entry.risk == "none" and entry.catalogue != "product" for entry in entries)
+        spelling = Spelling(text, first.start(), text.lower() if safe else None)
+        index[first.group().lower()].append(spelling)
+        if not first.group()[0].isupper():
+            index[f"={first.group()}"].append(spelling)
+    return {word: tuple(sorted(found, key=lambda s: -len(s.text))) for word, found in index.items()}
 
 
 @cache

@@ -22,7 +22,9 @@ _HAS_CAPITAL = re.compile(r"[A-Z\u00c0-\u00de]|\d|[^\x00-\x7f]")
 
 MAX_NAME_CHARS = 80  # longer spans of recognisers are run-on headlines
 
-_WORD_START = re.compile(r"(?<![\w@#/\\])\w+")
+_WORD_START = re.compile(r"(?<![\w@#\\])(?<![/.]/)\w+")
+_STRAIGHT = re.compile("[’‘]")
+_ADDRESS = re.compile(r"[./][\w-]+[^\s]*$|//[^\s]*$")
 _TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Sir|Lord|Lady|Prof|Professor|Judge|Justice|Senator|Sen|Rep|Gov)\.?\s+$")
 _LEAD = re.compile(
     r"^(?:(?:the|a|an|and|or|of|at|by|with|for|from|in|its|former|rival|startup|start-up|automaker|carmaker|chipmaker|"
@@ -90,30 +92,40 @@ def known_names(text: str, register: CompanyRegister) -> Iterator[tuple[int, int
     The longest name at a place wins. Spelling is exact for risky names; safe ones may also be in capitals
     ("TESLA") or capitalised differently ("Deeproute.ai").
     """
+    plain = _STRAIGHT.sub("'", text)
+    lower = plain.lower()
+    if len(lower) != len(text):  # a few capitals have two-character small letters
+        lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in plain)
     position = 0
     for word in _WORD_START.finditer(text):
-        if word.start() < position:
+        begin = word.start()
+        if begin < position:
             continue
-        for name in register.by_first_word.get(word.group().casefold(), ()):
-            start = word.start() - _leading(name)
-            end = start + len(name)
-            found = text[start:end]
-            if (
-                start < position
-                or len(found) != len(name)
-                or not _same(found, name, register)
-                or not _free(text, start, end)
-            ):
+        upper = text[begin].isupper()
+        for spelling in register.by_first_word.get(word.group().lower() if upper else f"={word.group()}", ()):
+            start = begin - spelling.lead
+            end = start + len(spelling.text)
+            if not plain.startswith(spelling.text, start):
+                if spelling.folded is None or not upper or not lower.startswith(spelling.folded, start):
+                    continue
+                if len(spelling.text) == 4 and not text[start:end].isupper():
+                    continue
+            if start < position or not _free(text, start, end) or _is_quantity(text, start, spelling.text):
                 continue
-            known = register.names[name]
-            yield from _brand_of_product(start, known, text, register)
+            known = register.names[spelling.text]
+            yield from _brand_of_product(start, known, register)
             yield start, end, known, False
             position = end
             break
 
 
+def _is_quantity(text: str, start: int, name: str) -> bool:
+    """ "1,100 HP" and "5 GE" are no firms."""
+    return len(name) <= 3 and name.isupper() and bool(re.search(r"\d[ \u00a0]?$", text[max(0, start - 2) : start]))
+
+
 def _brand_of_product(
-    start: int, known: tuple[KnownName, ...], text: str, register: CompanyRegister
+    start: int, known: tuple[KnownName, ...], register: CompanyRegister
 ) -> Iterator[tuple[int, int, tuple[KnownName, ...], bool]]:
     """The maker's name at the head of a product name: "Tesla" of "Tesla Semi" names Tesla."""
     for name in known:
@@ -128,20 +140,6 @@ def _brand_of_product(
                 return
 
 
-def _leading(name: str) -> int:
-    match = re.search(r"\w", name)
-    return match.start() if match else 0
-
-
-def _same(found: str, name: str, register: CompanyRegister) -> bool:
-    if found == name:
-        return True
-    safe = all(entry.risk == "none" and entry.catalogue != "product" for entry in register.names[name])
-    if not safe or len(name) < 4 or found.casefold() != name.casefold() or not found[0].isupper():
-        return False
-    return found.isupper() or len(name) >= 5
-
-
 def _free(text: str, start: int, end: int) -> bool:
     """No part of a longer word, a domain, an address or a handle."""
     if end < len(text):
@@ -152,7 +150,9 @@ def _free(text: str, start: int, end: int) -> bool:
             return False
     if start and text[start - 1] == "." and start > 1 and text[start - 2].isalnum():
         return False
-    return not (start and (text[start - 1].isalnum() or text[start - 1] in "@#/_"))
+    if start and text[start - 1] == "/":  # "Waymo/Google" is a list, "example.org/Waymo" an address
+        return start > 1 and text[start - 2].isalpha() and not _ADDRESS.search(text[max(0, start - 60) : start])
+    return not (start and (text[start - 1].isalnum() or text[start - 1] in "@#_"))
 
 
 def _clean(text: str, span: NameSpan) -> NameSpan | None:
@@ -219,7 +219,7 @@ def _known_mention(text: str, hit: tuple[int, int, tuple[KnownName, ...], bool],
 def _is_another_thing(text: str, start: int, end: int, risk: str, span: NameSpan) -> bool:
     rest = text[end : span.end]
     if span.label == "PERSON":
-        return span.end == end and " " not in text[start:end] and text[span.start : span.start + 1].isupper()
+        return risk != "none" and span.end == end and start > span.start and text[start - 1] == " "
     if span.label == "PLACE":
         return risk != "none" or bool(_INSTITUTION.search(rest))
     if _INSTITUTION.search(rest):

@@ -93,11 +93,11 @@ _APPOSITION = re.compile(
     r"business|brand|arm|lender|insurer|group|giant)\b"
 )
 _SOURCE_BEFORE = re.compile(
-    r"(?:\b(?:according to|told|reported by|reports? (?:from|by|in)|source:|via|citing|cited by|interview with|"
+    r"(?:\b(?:according to|told|reported by|reports? (?:from|by|in)|source:|citing|cited by|interview with|"
     r"said in|per|article (?:in|by)|"
     r"published (?:in|by)|quoted by|data from|survey by|research by|study by|seen by|obtained by|© ?(?:\d{4} )?|"
     r"copyright|Photo by|Image:)"
-    r"\s+(?:the\s)?|[(\[—–-]\s?)$",
+    r"\s+(?:the\s)?|\()$",
     re.I,
 )
 _SOURCE_AFTER = re.compile(
@@ -117,6 +117,7 @@ _MODEL_AFTER = re.compile(
 _PLACE_BEFORE = re.compile(r"\b(?:in|near|at|outside|around|to|across)\s+$")
 _CAPITAL_BEFORE = re.compile(r"[a-z,] (?:[A-Z][\w.&-]*) $")
 _CAPITAL_AFTER = re.compile(r"^ [A-Z][a-z]")
+_ON_BEFORE = re.compile(r"\b(?:on|via|through)\s+$")
 _ROLE_AFTER = re.compile(r"^,\s+(?:who|an? (?:analyst|professor|lawyer|economist|researcher|director))\b")
 
 
@@ -152,16 +153,20 @@ def features(text: str, entity: Entity, around: Surroundings, register: CompanyR
     found |= _recognised(entity)
     found |= _context(text, entity, around)
     found |= _shape(entity, around)
-    if entity.company_id is None and not any(m.known for m in entity.mentions):
-        found |= {f"new:{name}": found[name] for name in _ALSO_FOR_UNKNOWN if name in found}
+    standing = (
+        "reg" if found["registered"] else "risky" if entity.company_id else "new" if found["unknown"] else "other"
+    )
+    found |= {f"{standing}:{name}": found[name] for name in _BY_STANDING if name in found}
     return {name: value for name, value in found.items() if value}
 
 
-# Cues that weigh differently for a name that no list has: they get a second weight there.
-_ALSO_FOR_UNKNOWN = (
-    "spacy_company", "spacy_company_any", "classifier_company", "firm_noun", "said", "the_before", "legal_form",
-    "source",
-    "mentions", "headline",
+# Cues that weigh differently for safely registered, riskily registered and new names: each standing has its own
+# weight for them beside the common one.
+_BY_STANDING = (
+    "spacy_company", "spacy_company_any", "spacy_person", "spacy_place", "classifier_company", "classifier_company_any",
+    "classifier_organisation", "classifier_place", "firm_noun", "said_any", "deals_any", "the_before", "legal_form",
+    "source", "mentions", "headline",
+    "one_word", "surname", "lower_word", "capital_before", "capital_after", "after_company", "acronym", "on_before",
 )  # fmt: skip
 
 
@@ -172,8 +177,12 @@ def _catalogue(entity: Entity, register: CompanyRegister) -> dict[str, float]:
     safe = any(name.risk == "none" for name in companies)
     risks = {name.risk for name in companies} if not safe else set()
     company = register.companies.get(entity.company_id) if entity.company_id else None
+    seen = any(span.label == "COMPANY" for mention in entity.mentions for span in mention.spans)
+    product = "product" in catalogues and not companies
+    common = product and all(name.risk != "none" for name in names if name.catalogue == "product")
     return {
         "registered": float(safe),
+        **{f"{risk}_unseen": float(not seen) for risk in risks},
         **{f"registered_{risk}": 1.0 for risk in risks},
         "brand": float(company is not None and company.brand),
         "investor": float(company is not None and company.kind == "investor"),
@@ -181,7 +190,8 @@ def _catalogue(entity: Entity, register: CompanyRegister) -> dict[str, float]:
         "publisher": float("publisher" in catalogues),
         "data_provider": float(any(n.kind == "data_provider" for n in names)),
         "public_body": float("public_body" in catalogues),
-        "product": float("product" in catalogues and not companies),
+        "product": float(product and not common),
+        "product_word": float(common),
         "unknown": float(not catalogues),
     }
 
@@ -225,6 +235,7 @@ def _context(text: str, entity: Entity, around: Surroundings) -> dict[str, float
 def _cues(text: str, mention: Mention, around: Surroundings) -> list[str]:
     before, after = text[max(0, mention.start - BEFORE) : mention.start], text[mention.end : mention.end + AFTER]
     possessive = re.sub(r"^['’]s", "", after)
+    title = _in_title(text, mention)
     cues = {
         "said": _SAID_AFTER.match(after),
         "deals": _DEALS_AFTER.match(after) or _DEAL_BEFORE.search(before),
@@ -240,12 +251,24 @@ def _cues(text: str, mention: Mention, around: Surroundings) -> list[str]:
         "sentence_start": mention.start in around.sentence_starts,
         "beside_company": _beside(text, mention, around),
         "after_company": _directly_after(text, mention, around),
-        "capital_before": _CAPITAL_BEFORE.search(before) and not _directly_after(text, mention, around),
-        "capital_after": _CAPITAL_AFTER.match(after),
+        "capital_before": not title and _CAPITAL_BEFORE.search(before) and not _directly_after(text, mention, around),
+        "capital_after": not title and _CAPITAL_AFTER.match(after),
+        "on_before": _ON_BEFORE.search(before),
         "in_brackets": before.endswith("(") and after.startswith(")"),
         "quoted": before.endswith(('"', "“")) and after.startswith(('"', "”")),
     }
     return [name for name, cue in cues.items() if cue]
+
+
+def _in_title(text: str, mention: Mention) -> bool:
+    """Inside a headline in title case, where a capital before or after a name says nothing."""
+    start = text.rfind("\n", 0, mention.start) + 1
+    end = text.find("\n", mention.end)
+    line = text[start : end if end >= 0 else len(text)]
+    if len(line) > 180:
+        return False
+    words = [word for word in re.findall(r"[^\W\d]{4,}", line) if word not in mention.surface]
+    return bool(words) and sum(word[0].isupper() for word in words) > 0.6 * len(words)
 
 
 _AND_AFTER = re.compile(r"^(?:'s|’s)?(?:,| and| or|, and| &|/)\s?")
