@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,10 @@ from trafilatura.settings import Document
 from pipeline.readers.source import Source, UnusableItem, decode, read_whole
 from pipeline.records import Article, Reject
 from pipeline.settings import Settings
+
+# What these libraries would print about a page stands in its reject.
+for _library in ("trafilatura", "htmldate"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 ARTICLE_TYPES = frozenset({
     "Article", "NewsArticle", "ReportageNewsArticle", "AnalysisNewsArticle", "BackgroundNewsArticle", "BlogPosting",
@@ -46,8 +51,10 @@ def read_html(source: Source, settings: Settings) -> Iterator[Article | Reject]:
 def page_article(data: bytes, uri: str, url: str | None = None, charset: str | None = None) -> Article:
     """Main text and metadata of the page ``data``; ``charset`` as an HTTP header declares it.
 
-    Raises ``UnusableItem`` with missing_text where the page has no main text, unreadable where it is no HTML.
+    Raises ``UnusableItem``: empty, missing_text where the page has no main text, unreadable where it is no HTML.
     """
+    if not data.strip():
+        raise UnusableItem("empty", "a page of no bytes")
     declared = META_CHARSET.search(data[:4096])
     text = decode(data, charset or (declared.group(1).decode("ascii") if declared else None))
     tree = trafilatura.load_html(text)

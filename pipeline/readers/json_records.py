@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import IO, Any
-
-import ijson
+from typing import Any, TextIO
 
 from pipeline.readers.fields import record_article
-from pipeline.readers.source import Source, UnusableItem, bounded, decode, encoding_of, read_lines, read_whole
+from pipeline.readers.source import Source, UnusableItem, decode, encoding_of, read_lines, read_whole
 from pipeline.records import Article, Reject
 from pipeline.settings import Settings
 
 PEEK_BYTES = 65_536
+SEPARATORS = re.compile(r"[\s,]*")
+ESCAPE_LENGTH = 12  # "\\ud83d\\ude97": a fault nearer to the end may be an escape that is cut
 
 
 def read_json_lines(source: Source, settings: Settings) -> Iterator[Article | Reject]:
     """An item a line; a broken line rejects that line only. A file that holds an array is read as one."""
     stream = _narrow(source.stream)
     if _first_character(stream) == b"[":
-        yield from _array_items(stream, "item", source, settings)
+        yield from _array_items(stream, source, settings)
         return
     yield from _line_items(read_lines(stream, settings.reading.max_bytes), source, settings)
 
@@ -39,7 +40,7 @@ def read_json(source: Source, settings: Settings) -> Iterator[Article | Reject]:
     """
     stream = _narrow(source.stream)
     if _first_character(stream) == b"[":
-        yield from _array_items(stream, "item", source, settings)
+        yield from _array_items(stream, source, settings)
         return
     lines = read_lines(stream, settings.reading.max_bytes)
     first = next((line for line in lines if isinstance(line, UnusableItem) or line.strip()), b"")
@@ -65,19 +66,50 @@ def _object_items(data: Any, source: Source, settings: Settings) -> Iterator[Art
         yield record_article(record, source.uri, number, settings)
 
 
-def _array_items(stream: IO[bytes], path: str, source: Source, settings: Settings) -> Iterator[Article | Reject]:
-    metered = bounded(stream, settings.reading.max_bytes)
+def _array_items(stream: io.BufferedReader, source: Source, settings: Settings) -> Iterator[Article | Reject]:
+    text = io.TextIOWrapper(stream, encoding=encoding_of(stream.peek(PEEK_BYTES)), errors="replace")
     number = 0
     try:
-        for record in ijson.items(metered, path, use_float=True):
-            number += 1
+        for number, record in enumerate(_elements(text, settings.reading.max_bytes), 1):
             yield record_article(record, source.uri, number, settings)
-            metered.restart()
-    except (ijson.JSONError, UnicodeDecodeError, UnusableItem) as error:
+    except UnusableItem as error:
         # Where an array breaks off, nothing tells the beginning of the next element.
-        reason = error.reason if isinstance(error, UnusableItem) else "unreadable"
         detail = f"{source.uri}, item {number + 1}: {error}; the rest of the array was not read"
-        yield Reject(f"{source.uri}#{number + 1}", str(number + 1), reason, detail)
+        yield Reject(f"{source.uri}#{number + 1}", str(number + 1), error.reason, detail)
+
+
+def _elements(text: TextIO, max_chars: int) -> Iterator[Any]:
+    """The elements of the array in ``text``, with no more than one of them in memory.
+
+    ijson would do this too, but its fast backend ends the process on deeply nested input.
+    """
+    decode_at = json.JSONDecoder(strict=False).raw_decode
+    buffer, position = text.read(PEEK_BYTES), 0
+    position = buffer.index("[") + 1
+    at_end = False
+    while True:
+        position = SEPARATORS.match(buffer, position).end()  # type: ignore[union-attr]
+        if buffer.startswith("]", position):
+            return
+        incomplete: ValueError | None = None
+        try:
+            value, end = decode_at(buffer, position)
+            # A number that ends where the buffer does may go on.
+            if end < len(buffer) or at_end:
+                yield value
+                position = end
+                continue
+        except json.JSONDecodeError as error:
+            if at_end or not (error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - ESCAPE_LENGTH):
+                raise UnusableItem("unreadable", str(error)) from error
+            incomplete = error
+        except RecursionError as error:
+            raise UnusableItem("unreadable", "nested too deeply") from error
+        left = len(buffer) - position
+        if left > max_chars:
+            raise UnusableItem("oversized", f"more than {max_chars:,} characters") from incomplete
+        more = text.read(max(PEEK_BYTES, left))
+        buffer, position, at_end = buffer[position:] + more, 0, not more
 
 
 def _line_items(

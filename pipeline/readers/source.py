@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ BYTE_ORDER_MARKS = (
 # bytes the text is in another script or language and its encoding is detected.
 MAX_HIGH_BYTES = 0.1
 DETECTION_BYTES = 65_536
+COPY_BYTES = 1_000_000
 MEMORY_BYTES = 8_000_000  # a spooled archive larger than this goes to a temporary file
 
 
@@ -91,33 +91,13 @@ def seekable(source: Source, max_bytes: int) -> BinaryIO:
     if source.depth == 0 and source.stream.seekable():
         return source.stream
     spool = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - handed to the caller
-    shutil.copyfileobj(_Bounded(source.stream, max_bytes), spool)
+    while chunk := source.stream.read(COPY_BYTES):
+        if spool.tell() + len(chunk) > max_bytes:
+            spool.close()
+            raise UnusableItem("oversized", f"more than {max_bytes:,} bytes")
+        spool.write(chunk)
     spool.seek(0)
     return cast(BinaryIO, spool)
-
-
-class _Bounded:
-    """The ``read`` of a stream, up to ``max_bytes`` between two calls of ``restart``."""
-
-    def __init__(self, stream: IO[bytes], max_bytes: int) -> None:
-        self._stream = stream
-        self._max_bytes = max_bytes
-        self._count = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size if size >= 0 else self._max_bytes + 1)
-        self._count += len(data)
-        if self._count > self._max_bytes:
-            raise UnusableItem("oversized", f"more than {self._max_bytes:,} bytes")
-        return data
-
-    def restart(self) -> None:
-        self._count = 0
-
-
-def bounded(stream: IO[bytes], max_bytes: int) -> _Bounded:
-    """``stream`` for a parser that reads on by itself; ``restart`` begins the count for the next item."""
-    return _Bounded(stream, max_bytes)
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
