@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
+from typing import get_args
 
 import fsspec
 import pyarrow as pa
@@ -28,7 +29,7 @@ from pipeline.readers import InputError, read
 from pipeline.readers.formats import OPENERS, READERS, read_source, sniff
 from pipeline.readers.html_page import fragment_text
 from pipeline.readers.source import Source
-from pipeline.records import Article, Reject
+from pipeline.records import Article, Reject, RejectReason
 from pipeline.settings import Settings
 
 SETTINGS = settings_module.load()
@@ -596,3 +597,13 @@ def test_nothing_a_file_holds_raises(suffix: str, content: bytes | str) -> None:
     source = Source(f"a{suffix}", f"a{suffix}", io.BufferedReader(io.BytesIO(data)))  # type: ignore[arg-type]
     uris = [item.source_uri for item in read_source(source, SETTINGS)]
     assert len(uris) == len(set(uris))
+
+
+# --- what is documented ---
+
+DOCUMENTATION = (Path(__file__).parents[1] / "docs" / "reading.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*READERS, *OPENERS, *get_args(RejectReason), *SETTINGS.reading.fields])
+def test_every_format_reason_and_field_is_documented(name: str) -> None:
+    assert f"`{name}`" in DOCUMENTATION or f"\n{name} = [" in DOCUMENTATION
