@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import models
-from pipeline.extract.company_candidates import Entity, Mention, entities
+from pipeline.extract.company_candidates import Entity, entities
 from pipeline.extract.company_features import features, surroundings
 from pipeline.gazetteer import CompanyRegister
 from pipeline.link.companies import display_name, unknown_company_id
@@ -59,7 +59,7 @@ def find_companies(
     for entity, evidence in evidence_of(document.text, starts, name_spans, register):
         probability = score(evidence, weights)
         if probability >= settings.thresholds.company:
-            rows += _rows(document.text, entity, probability, starts, register)
+            rows += _rows(entity, probability, starts, register)
     return sorted(rows, key=lambda row: (row.start, row.end))
 
 
@@ -67,7 +67,7 @@ def evidence_of(
     text: str, sentence_starts: Sequence[int], name_spans: Sequence[NameSpan], register: CompanyRegister
 ) -> list[tuple[Entity, dict[str, float]]]:
     """Every name of the text with its features: what ``find_companies`` weighs and what training is fitted on."""
-    found = entities(text, name_spans, register)
+    found = entities(text, sentence_starts, name_spans, register)
     persons = [text[span.start : span.end] for span in name_spans if span.label == "PERSON"]
     around = surroundings(text, found, sentence_starts, persons)
     return [(entity, features(text, entity, around, register)) for entity in found]
@@ -87,13 +87,11 @@ def load_weights(path: Path = WEIGHTS) -> Mapping[str, float]:
 
 
 def _rows(
-    text: str, entity: Entity, probability: float, sentence_starts: Sequence[int], register: CompanyRegister
+    entity: Entity, probability: float, sentence_starts: Sequence[int], register: CompanyRegister
 ) -> Iterable[CompanyMention]:
     company = register.companies.get(entity.company_id) if entity.company_id else None
     name = display_name([m.surface for m in entity.mentions], register, entity.company_id)
     for mention in entity.mentions:
-        if _is_plain_word(text, mention, sentence_starts):
-            continue
         yield CompanyMention(
             start=mention.start,
             end=mention.end,
@@ -107,11 +105,3 @@ def _rows(
             sentence_index=max(0, bisect_right(sentence_starts, mention.start) - 1),
             confidence=round(probability, 4),
         )
-
-
-def _is_plain_word(text: str, mention: Mention, sentence_starts: Sequence[int]) -> bool:
-    """ "Plus, the van ..." opens a sentence; no recogniser took it for a name."""
-    risky = mention.known and all(name.risk == "english_word" for name in mention.known)
-    if not risky or mention.spans or " " in mention.surface:
-        return False
-    return mention.start in sentence_starts and text[mention.end : mention.end + 1] in (",", " ")

@@ -41,6 +41,10 @@ _TICKERED = re.compile(
 )
 _DOT_COM = re.compile(r"(?<![\w@/.-])[A-Z][\w-]{1,24}\.(?:ai|AI|io|auto)\b")
 _ACRONYM = re.compile(r"[ \u00a0]\(\s?(?:the\s)?[\"“]?([A-Z][A-Za-z0-9&.-]{1,7})[\"”]?(?:[;,:][^)]{0,30})?\)")
+_OWN_PREFIX = re.compile(r"(?:[A-Z][\w&.-]*[ \u00a0]){1,3}")
+_NATION = re.compile(
+    r"\b(?:\w+(?:ese|ish|ian|ean|ican)|German|Dutch|French|Swiss|Thai|Czech|Greek|Israeli|Saudi|U\.?S\.?|U\.?K\.?|Inc\.?)\s$"
+)
 _NEXT_CAPITALISED = re.compile(r"[ \u00a0]([A-Z][\w’'-]*)")
 _INSTITUTION = re.compile(
     r"\b(?:Foundation|University|College|Center|Centre|Stadium|Museum|Building|Field|Arena|Park|Tower|Plaza|Award|Prize|"
@@ -72,11 +76,16 @@ class Entity:
     mentions: tuple[Mention, ...]
 
 
-def entities(text: str, name_spans: Sequence[NameSpan], register: CompanyRegister) -> list[Entity]:
+def entities(
+    text: str, sentence_starts: Sequence[int], name_spans: Sequence[NameSpan], register: CompanyRegister
+) -> list[Entity]:
     """All names of ``text`` that could be companies, in order of their first occurrence."""
+    starts = frozenset(sentence_starts)
     spans = [s for span in (*name_spans, *_spelled_companies(text)) if (s := _clean(text, span)) is not None]
     lookup = _Overlaps(spans)
-    mentions = [m for hit in known_names(text, register) if (m := _known_mention(text, hit, lookup)) is not None]
+    mentions = [
+        m for hit in known_names(text, register) if (m := _known_mention(text, hit, lookup, starts)) is not None
+    ]
     taken = _Overlaps(mentions)
     loose = [
         s for s in spans if s.label in ("COMPANY", "ORGANISATION", "PRODUCT") and not taken.touching(s.start, s.end)
@@ -187,7 +196,12 @@ class _Overlaps:
         return [item for item in self._items[first:last] if item.end > start]
 
 
-def _known_mention(text: str, hit: tuple[int, int, tuple[KnownName, ...], bool], lookup: _Overlaps) -> Mention | None:
+def _known_mention(
+    text: str,
+    hit: tuple[int, int, tuple[KnownName, ...], bool],
+    lookup: _Overlaps,
+    sentence_starts: frozenset[int],
+) -> Mention | None:
     """A known name at one place, unless the place shows that something else is meant."""
     start, end, known, model = hit
     spans = _spans(lookup, start, end)
@@ -217,13 +231,20 @@ def _known_mention(text: str, hit: tuple[int, int, tuple[KnownName, ...], bool],
 
 
 def _is_another_thing(text: str, start: int, end: int, risk: str, span: NameSpan) -> bool:
-    rest = text[end : span.end]
+    rest, prefix = text[end : span.end], text[span.start : start]
     if span.label == "PERSON":
         return risk != "none" and span.end == end and start > span.start and text[start - 1] == " "
     if span.label == "PLACE":
         return risk != "none" or bool(_INSTITUTION.search(rest))
     if _INSTITUTION.search(rest):
         return True
+    if (
+        span.label == "COMPANY"
+        and span.method != "spacy"
+        and _OWN_PREFIX.fullmatch(prefix)
+        and not _NATION.search(prefix)
+    ):
+        return True  # "Shanghai Volkswagen" is a firm of its own
     follows = _NEXT_CAPITALISED.match(rest)
     return bool(follows) and risk in ("english_word", "place_name", "short_acronym") and not LEGAL_FORM.match(rest)
 
@@ -244,24 +265,25 @@ def _spelled_companies(text: str) -> Iterator[NameSpan]:
         yield NameSpan(match.start(), match.end(), "COMPANY", 1.0, "domain")
 
 
-# Where spans of several methods start together, the first of these draws the borders of the name.
+# Where spans of several methods overlap, the first of these draws the borders of the name.
 _BORDERS = {"classifier": 0, "legal_form": 1, "ticker": 2, "spacy": 3, "domain": 4}
 
 
 def _unknown_mentions(text: str, spans: Sequence[NameSpan], lookup: _Overlaps) -> list[Mention]:
     """Names outside the register, each place once; a legal form that follows belongs to the name."""
-    mentions: list[Mention] = []
-    end_of_last = 0
-    for span in sorted(spans, key=lambda s: (s.start, _BORDERS.get(s.method, 9), -s.end)):
+    taken: dict[int, int] = {}
+    for span in sorted(spans, key=lambda s: (_BORDERS.get(s.method, 9), s.start, -s.end)):
         start, end = span.start, span.end
         form = HARD_FORM.match(text, end)
         if form:
             end = form.end() if not form.group().endswith(".") or _keeps_stop(text, form.end()) else form.end() - 1
-        if start < end_of_last or end - start < 2 or not _free(text, start, end):
+        if end - start < 2 or not _free(text, start, end) or any(s < end and e > start for s, e in taken.items()):
             continue
-        mentions.append(Mention(start, end, text[start:end], (), _spans(lookup, start, end), False))
-        end_of_last = end
-    return mentions
+        taken[start] = end
+    return [
+        Mention(start, end, text[start:end], (), _spans(lookup, start, end), False)
+        for start, end in sorted(taken.items())
+    ]
 
 
 def _spans(lookup: _Overlaps, start: int, end: int) -> tuple[NameSpan, ...]:
@@ -313,13 +335,14 @@ def _group(text: str, mentions: Sequence[Mention], register: CompanyRegister) ->
             acronyms[normal_form(match.group(1))] = forms[id(mention)]
     loose = [m for m in mentions if companies[id(m)] is None]
     joined = join_names([forms[id(m)] for m in loose] + list(acronyms.values()), acronyms)
+    new = {forms[id(m)] for m in loose if not m.known}
     company_of_form = {forms[i]: c for i, c in companies.items() if c is not None}
     grouped: dict[str, list[Mention]] = defaultdict(list)
     ids: dict[str, str | None] = {}
     for mention in mentions:
         company_id, form = companies[id(mention)], forms[id(mention)]
         if company_id is not None and company_id not in certain and mention.known[0].risk != "none":
-            longer = {joined[f] for f in joined if f.startswith(form + " ")}
+            longer = {joined[f] for f in new if f.startswith(form + " ")}
             if len(longer) == 1:  # "Aurora" in a text about Aurora Cannabis
                 company_id, form = None, longer.pop()
         if company_id is None:

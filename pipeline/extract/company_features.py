@@ -117,6 +117,7 @@ _MODEL_AFTER = re.compile(
 _PLACE_BEFORE = re.compile(r"\b(?:in|near|at|outside|around|to|across)\s+$")
 _CAPITAL_BEFORE = re.compile(r"[a-z,] (?:[A-Z][\w.&-]*) $")
 _CAPITAL_AFTER = re.compile(r"^ [A-Z][a-z]")
+_BYLINE = re.compile(r"\b(?:[Rr]eporting|[Ee]diting|[Ww]riting) by\b[^.()]*$")
 _ON_BEFORE = re.compile(r"\b(?:on|via|through)\s+$")
 _ROLE_AFTER = re.compile(r"^,\s+(?:who|an? (?:analyst|professor|lawyer|economist|researcher|director))\b")
 
@@ -253,6 +254,7 @@ def _cues(text: str, mention: Mention, around: Surroundings) -> list[str]:
         "after_company": _directly_after(text, mention, around),
         "capital_before": not title and _CAPITAL_BEFORE.search(before) and not _directly_after(text, mention, around),
         "capital_after": not title and _CAPITAL_AFTER.match(after),
+        "byline": _BYLINE.search(before),
         "on_before": _ON_BEFORE.search(before),
         "in_brackets": before.endswith("(") and after.startswith(")"),
         "quoted": before.endswith(('"', "“")) and after.startswith(('"', "”")),
