@@ -12,18 +12,15 @@ its version): signatures computed today must equal those of later runs.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 import zlib
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.records import Document
-from pipeline.settings import NearDuplicates, Settings
+from pipeline.settings import NearDuplicates
 
 Signature = npt.NDArray[np.uint32]
 
@@ -52,7 +49,7 @@ def signature(text: str, settings: NearDuplicates) -> Signature:
 
 
 class CopyIndex:
-    """The originals seen so far. Feed it in reading order; memory is about 3 kB an original."""
+    """The originals seen so far, to be fed in reading order. It grows by about 3 kB an original."""
 
     def __init__(self, settings: NearDuplicates) -> None:
         self._threshold = settings.threshold
@@ -100,14 +97,6 @@ class CopyIndex:
             keys = (keys ^ rows[:, column]) * np.uint64(0xFF51AFD7ED558CCD)
             keys ^= keys >> np.uint64(33)
         return [int(key) for key in keys]
-
-
-def find_copies(documents: Iterable[Document], settings: Settings) -> Iterator[Document]:
-    """``documents``, in their order, with ``duplicate_of`` set where one is a near copy of an earlier one."""
-    index = CopyIndex(settings.near_duplicates)
-    for document in documents:
-        original = index.add(document.article_id, signature(document.text, settings.near_duplicates))
-        yield dataclasses.replace(document, duplicate_of=original)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline import settings as settings_module
-from pipeline.duplicates import CopyIndex, band_rows, find_copies, signature
+from pipeline.duplicates import CopyIndex, band_rows, signature
 from pipeline.records import Document
 
 SETTINGS = settings_module.load()
@@ -27,7 +27,8 @@ def document(article_id: str, words: list[str]) -> Document:
 
 
 def copies(*documents: Document) -> list[str | None]:
-    return [each.duplicate_of for each in find_copies(documents, SETTINGS)]
+    index = CopyIndex(NEAR)
+    return [index.add(each.article_id, signature(each.text, NEAR)) for each in documents]
 
 
 def test_a_copy_with_another_first_and_last_line_points_to_the_first() -> None:
