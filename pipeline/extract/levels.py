@@ -60,7 +60,7 @@ _UP = (
 )
 _DOWN = r"(?:,?\s(?:or|and)\s(?:lower|below|under|less|beneath)\b)?"
 _EXPLICIT = re.compile(
-    rf"(?P<before>\b(?:at\sleast|no\sless\sthan|minimum\s(?:of\s)?|above|beyond|higher\sthan)\s)?"
+    rf"(?P<before>\b(?i:at\sleast|no\sless\sthan|minimum\sof|above|beyond|higher\sthan)\s)?"
     rf"(?P<item>(?<![A-Za-z0-9_.])(?P<head>{_HEAD})(?P<n1>{_NUMBER})(?P<p1>{_PLUS})"
     rf"(?P<rest>(?:{_JOIN}(?:{_HEAD})?{_NUMBER}{_PLUS}(?![A-Za-z0-9_%])){{0,5}})"
     rf"(?P<up>{_UP})(?P<down>{_DOWN}))(?![A-Za-z0-9_%])"
@@ -117,6 +117,7 @@ class _Wordings:
     implied: tuple[tuple[re.Pattern[str], int, int, float], ...]
     implied_hint: re.Pattern[str]
     vetoes: tuple[re.Pattern[str], ...]
+    any_veto: re.Pattern[str]
     cue: re.Pattern[str]
     weak_cue: re.Pattern[str]
 
@@ -135,6 +136,7 @@ def wordings() -> _Wordings:
             for r in by_kind["implied"]
         ),
         implied_hint=re.compile("|".join(f"(?:{r['pattern']})" for r in by_kind["implied"])),
+        any_veto=re.compile("|".join(f"(?:{r['pattern']})" for r in by_kind["veto"])),
         vetoes=tuple(re.compile(r["pattern"]) for r in by_kind["veto"]),
         cue=re.compile("|".join(f"(?:{r['pattern']})" for r in by_kind["cue"]), re.IGNORECASE),
         weak_cue=re.compile("|".join(f"(?:{r['pattern']})" for r in by_kind["weak_cue"]), re.IGNORECASE),
@@ -259,11 +261,15 @@ def _joins(text: str, more: re.Match[str], before: int, plus: bool, value: int, 
 def _is_vetoed(text: str, start: int, end: int) -> bool:
     left = max(0, start - 60)
     window = text[left : end + 60].replace("\n", " ")
-    for veto in wordings().vetoes:
-        for hit in veto.finditer(window):
-            if hit.start() + left < end and start < hit.end() + left:
-                return True
-    return False
+    return any(begin < end - left and start - left < stop for begin, stop in _vetoes(window))
+
+
+# A page that repeats one line, as boilerplate does, is looked at once.
+@functools.lru_cache(maxsize=1024)
+def _vetoes(window: str) -> tuple[tuple[int, int], ...]:
+    if not wordings().any_veto.search(window):
+        return ()
+    return tuple(hit.span() for veto in wordings().vetoes for hit in veto.finditer(window))
 
 
 def _confidence(text: str, reading: _Reading) -> float:
@@ -271,14 +277,26 @@ def _confidence(text: str, reading: _Reading) -> float:
     if reading.sae:
         return 0.97
     start, end = reading.start, reading.end
-    near = text[max(0, start - NEAR) : start] + " " + text[end : end + NEAR]
-    if wordings().cue.search(near):
+    cue = _cue(text[max(0, start - NEAR) : start] + " " + text[end : end + NEAR])
+    if cue == "strong":
         return 0.97 if _DRIVING_NOUN.match(text[end : end + 45]) else 0.9
-    if wordings().weak_cue.search(near) and not reading.foreign:
-        return 0.8
     if reading.foreign:
         return 0.0
-    return 0.7 if reading.plus or (text[:start].endswith(_POSSESSIVE) and _PRODUCT.match(text[end:])) else 0.0
+    if cue == "weak":
+        return 0.8
+    return (
+        0.7
+        if reading.plus
+        or (text[max(0, start - 6) : start].endswith(_POSSESSIVE) and _PRODUCT.match(text[end : end + 20]))
+        else 0.0
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _cue(near: str) -> str:
+    if wordings().cue.search(near):
+        return "strong"
+    return "weak" if wordings().weak_cue.search(near) else ""
 
 
 def _find_implied(text: str) -> list[LevelMention]:
