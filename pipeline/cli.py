@@ -200,6 +200,10 @@ def _run(
         _stop(f"the rows break an invariant, so nothing was published:\n{error}", 1)
     except (PublishError, ModelError, WorkerError, batches.ExtractionError) as error:
         _stop(str(error), 1)
+    except OSError as error:
+        _stop(f"the machine refused: {error}", 1)
+    except MemoryError:
+        _stop("out of memory; finished work is kept, run the same command again, with fewer --workers", 1)
 
 
 def _without_prefect(pending: Sequence[Shard], order: Order, workers: int) -> Iterator[Shard]:

@@ -89,7 +89,7 @@ def describe(error: Exception) -> str:
 def _prepared(article: Article, prepare: Prepare) -> tuple[Document, Sighting] | Reject:
     try:
         return prepare(article)
-    except MemoryError:
-        raise
+    except (MemoryError, OSError):
+        raise  # trouble of the machine, not of the item
     except Exception as error:
         return failed_item(article.source_uri, describe(error))

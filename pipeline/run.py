@@ -75,8 +75,8 @@ def extract_all(
     for group in annotate.groups(documents):
         try:
             extractions += extract(group, models, settings)
-        except MemoryError:
-            raise
+        except (MemoryError, OSError):
+            raise  # trouble of the machine, not of an article
         except Exception:  # one of them is at fault: find out which
             for document in group:
                 try:
