@@ -1,6 +1,7 @@
 """Levels: what is read as a SAE level, what is not, and what the text denies."""
 
 import csv
+import itertools
 import re
 import time
 from importlib import resources
@@ -201,7 +202,7 @@ def test_spans_stand_in_the_text_and_never_overlap(text):
     for mention in levels:
         assert text[mention.start : mention.end] == mention.surface
         assert 0 <= mention.level_min <= mention.level_max <= 5
-    for one, other in zip(levels, levels[1:], strict=False):
+    for one, other in itertools.pairwise(levels):
         assert one.end <= other.start
 
 

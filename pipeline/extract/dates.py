@@ -54,7 +54,7 @@ _MONTH = (
 )
 _DAY = r"(?P<day>[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?(?!\d|[.,]\d)"
 _WEEKDAY = r"(?P<weekday>Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
-_SEASON = r"(?P<season>spring|summer|autumn|fall|winter)"
+_SEASON = r"(?P<season>spring|summer|autumn|fall|winter)(?!-)"
 _COUNT = r"(?P<count>first|second|third|fourth|final|last|1st|2nd|3rd|4th)"
 _WHEN = r"(?P<when>this|last|next|the\scoming|the\sfollowing|the\scurrent|the\sprevious|the\spast)"
 _NUMBER = r"(?P<number>\d{1,2}|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve)"

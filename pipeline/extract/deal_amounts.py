@@ -57,9 +57,17 @@ _PRICE_BEFORE = re.compile(
 )
 # Below this a price word makes a sum the price of one thing, above it of the deal.
 _ONE_THING = 1e6
+# "Rollo is now valued at ..." speaks of the firm, "the deal is valued at ..." of the deal.
+_VALUED = re.compile(
+    r"\b(?:is|was|are|were|been)\s(?:\w+\s){0,2}(?:valued|worth)\s(?:at\s)?(?:\w+\s){0,2}$", re.IGNORECASE
+)
+_DEAL_NOUN = re.compile(
+    r"\b(?:deal|transaction|contract|orders?|offer|purchase|acquisition|takeover|merger|stake|sale|agreement|round|bid)\b",
+    re.IGNORECASE,
+)
 _PER_UNIT = re.compile(
     r"(?:\bper\s(?:share|vehicle|car|unit)|\b(?:share|issue|offer|strike)\sprice|"
-    r"\b(?:shares?|units?|cars?|vehicles?)\sat)\b[^.;,]{0,30}$",
+    r"\b(?:shares?|units?|cars?|vehicles?)\sat)\b[^.;,\d]{0,15}$",
     re.I,
 )
 
@@ -147,6 +155,8 @@ def _upper_end(text: str, amounts: Sequence[Amount], chosen: Amount) -> Amount:
 def _is_other(left: str, right: str, amount: Amount) -> bool:
     clause = re.split(r"[.;:\n]\s", left)[-1]
     if amount.amount < _ONE_THING and _PRICE_BEFORE.search(clause):
+        return True
+    if _VALUED.search(clause) and not _DEAL_NOUN.search(clause):
         return True
     return bool(_OTHER_BEFORE.search(clause) or _OTHER_AFTER.match(right) or _PER_UNIT.search(clause))
 
