@@ -87,7 +87,7 @@ def test_items_at_which_the_program_failed_end_in_code_3(
         (["news", "--settings", "nowhere.toml"], "nowhere.toml: cannot be read"),
         (["news", "--settings", "slip.toml"], "unknown key running.shard_sice; did you mean shard_size?"),
         (["news", "--batch", "a/b"], "batch id 'a/b'"),
-        (["news", "--workers", "-1"], "-1"),
+        (["news", "--workers=-1"], "Invalid value"),
         (["news", "--no-such-option"], "--no-such-option"),
         ([], "PATH"),
     ],
