@@ -33,7 +33,7 @@ def record_article(record: Any, uri: str, item: int, settings: Settings) -> Arti
     text = values.get("text") or title  # a list of headlines is news too
     if text is None:
         present = ", ".join(list(named)[:MAX_NAMES_SHOWN]) or "nothing"
-        detail = NO_TEXT_DETAIL.format(accepted=", ".join(fields["text"]), present=present)
+        detail = NO_TEXT_DETAIL.format(accepted=", ".join(fields.get("text", ())), present=present)
         return Reject(source_uri, position, "missing_text", f"{uri}, item {item}: {detail}")
     text = without_markup(text)
     return Article(

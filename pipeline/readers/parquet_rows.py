@@ -24,7 +24,7 @@ def read_parquet(source: Source, settings: Settings) -> Iterator[Article | Rejec
     columns = file.schema_arrow.names
     wanted = wanted_columns(columns, settings)
     if not wanted:
-        accepted = ", ".join(settings.reading.fields["text"])
+        accepted = ", ".join(settings.reading.fields.get("text", ()))
         raise UnusableItem("missing_text", f"no column named {accepted}; the file has: {', '.join(columns)}")
     number = 0
     for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
