@@ -43,10 +43,12 @@ class NearDuplicates:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Lowest confidence at which a row is written."""
+    """Lowest confidence at which a row, or a part of one, is written."""
 
     company: float
     location: float
+    party: float  # of the other parties of a deal
+    place: float  # of the places of a deal
     deal: dict[str, float]  # deal type -> probability
 
 

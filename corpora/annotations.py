@@ -1,0 +1,169 @@
+"""Annotated articles: reading them, finding their surfaces in the text, splitting them without leakage.
+
+In: JSON lines in the project's annotation format (``docs/annotation.md``), gzipped or not.
+Out: ``AnnotatedArticle`` records with character spans. It does not tokenise and knows no model.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class GoldSpan:
+    """One occurrence of an annotated surface. ``name`` is the company's or place's canonical name."""
+
+    start: int
+    end: int
+    name: str
+    label: str  # COMPANY, ORGANISATION, PLACE, UNCERTAIN
+
+
+@dataclass(frozen=True, slots=True)
+class GoldDeal:
+    """One annotated deal with the range of its evidence. ``types`` and ``statuses`` start with the main value."""
+
+    types: tuple[str, ...]
+    statuses: tuple[str, ...]
+    parties: tuple[str, ...]
+    locations: tuple[str, ...]
+    start: int
+    end: int
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedArticle:
+    id: str
+    text: str
+    spans: tuple[GoldSpan, ...]
+    deals: tuple[GoldDeal, ...]
+    record: dict[str, Any] = field(repr=False)
+
+
+def read_annotations(path: Path) -> list[AnnotatedArticle]:
+    """Read annotated articles that carry their text. Raises ``ValueError`` for evidence that is not in the text."""
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [annotated_article(json.loads(line)) for line in content.decode("utf-8").split("\n") if line.strip()]
+
+
+def annotated_article(record: dict[str, Any]) -> AnnotatedArticle:
+    """Turn one annotation object, ``text`` included, into spans."""
+    text = record["text"]
+    deals = []
+    for deal in record["deals"]:
+        start = text.find(deal["evidence"])
+        if start < 0:
+            raise ValueError(f"{record['id']}: evidence is not in the text: {deal['evidence']!r}")
+        deals.append(
+            GoldDeal(
+                types=(deal["type"], *deal.get("alt_types", [])),
+                statuses=(deal["status"], *deal.get("alt_status", [])),
+                parties=tuple(deal["parties"]),
+                locations=tuple(deal["locations"]),
+                start=start,
+                end=start + len(deal["evidence"]),
+                optional=bool(deal.get("optional")),
+            )
+        )
+    return AnnotatedArticle(record["id"], text, tuple(_spans(record)), tuple(deals), record)
+
+
+def _spans(record: dict[str, Any]) -> list[GoldSpan]:
+    surfaces: dict[str, tuple[str, str]] = {}
+    for item in record.get("optional_locations") or []:
+        for surface in _surfaces(item):
+            surfaces[surface] = (surface, "PLACE")
+    for place in record["locations"]:
+        surfaces[place["surface"]] = (place["name"], "PLACE")
+    for name in record.get("not_companies") or []:
+        surfaces[name] = (name, "ORGANISATION")
+    for item in record.get("optional_companies") or []:
+        for surface in _surfaces(item):
+            surfaces[surface] = (surface, "UNCERTAIN")
+    for company in record["companies"]:
+        for surface in company["surfaces"]:
+            surfaces[surface] = (company["name"], "COMPANY")
+    return occurrences(record["text"], surfaces)
+
+
+def _surfaces(item: str | dict[str, Any]) -> list[str]:
+    if isinstance(item, str):
+        return [item]
+    return [s for s in (item.get("surface"), *item.get("surfaces", []), item.get("name")) if s]
+
+
+def occurrences(text: str, surfaces: dict[str, tuple[str, str]]) -> list[GoldSpan]:
+    """Every occurrence of the surfaces in ``text``, whole words, longest first, without overlap."""
+    if not surfaces:
+        return []
+    alternatives = "|".join(re.escape(s) for s in sorted(surfaces, key=len, reverse=True))
+    pattern = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
+    return [GoldSpan(m.start(), m.end(), *surfaces[m.group()]) for m in pattern.finditer(text)]
+
+
+def group_near_copies(texts: Sequence[str], words: int = 8, shared: float = 0.3) -> list[int]:
+    """Give each text the number of its group; texts sharing that part of their word shingles stand in one group.
+
+    The share is taken of the shorter text, so that a cut copy falls in with its original.
+    """
+    shingles = []
+    for text in texts:
+        tokens = re.findall(r"\w+", text.casefold())
+        shingles.append({hash(tuple(tokens[i : i + words])) for i in range(max(1, len(tokens) - words + 1))})
+    holders: dict[int, list[int]] = defaultdict(list)
+    for index, each in enumerate(shingles):
+        for shingle in each:
+            holders[shingle].append(index)
+    overlap: dict[tuple[int, int], int] = defaultdict(int)
+    for indexes in holders.values():
+        for i, left in enumerate(indexes[:20]):
+            for right in indexes[i + 1 : 20]:
+                overlap[left, right] += 1
+    parent = list(range(len(texts)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    for (left, right), count in overlap.items():
+        if count >= shared * min(len(shingles[left]), len(shingles[right])):
+            parent[root(right)] = root(left)
+    return [root(index) for index in range(len(texts))]
+
+
+def split_by_group(
+    articles: Sequence[AnnotatedArticle], parts: int, seed: int = 0
+) -> list[tuple[list[AnnotatedArticle], list[AnnotatedArticle]]]:
+    """Folds (training, held out) in which near copies, and articles on one event, never stand on both sides."""
+    groups = group_near_copies([a.text for a in articles])
+    event_group: dict[str, int] = {}
+    keys: list[Any] = []
+    for article, group in zip(articles, groups, strict=True):
+        events = [t for t in article.record.get("tags", []) if t.startswith("event:")]
+        keys.append(("event", event_group.setdefault(events[0], group)) if events else ("copy", group))
+    names = sorted(set(keys))
+    random.Random(seed).shuffle(names)
+    fold = {name: index % parts for index, name in enumerate(names)}
+    return [
+        (
+            [a for a, k in zip(articles, keys, strict=True) if fold[k] != part],
+            [a for a, k in zip(articles, keys, strict=True) if fold[k] == part],
+        )
+        for part in range(parts)
+    ]
+
+
+def company_names(articles: Iterable[AnnotatedArticle]) -> list[str]:
+    """The distinct company surfaces of the articles, sorted."""
+    return sorted({a.text[s.start : s.end] for a in articles for s in a.spans if s.label == "COMPANY"})

@@ -1,0 +1,76 @@
+"""Other names in the same sentences, so that the model learns contexts rather than a list of firms.
+
+In: an annotated article with its sentence spans. Out: the same article with some companies renamed throughout, and
+every offset moved along.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import random
+from collections.abc import Sequence
+
+from corpora.annotations import AnnotatedArticle, GoldSpan
+
+_ONSETS = tuple("b br c ch d dr f fl g gr h j k kl l m n p pl qu r s sh st t tr v w x y z zh".split())  # noqa: SIM905
+_VOWELS = tuple("a e i o u ai ea ia io ou".split())
+_CODAS = ("", "", "", "n", "r", "s", "l", "x", "th", "ck", "nd", "ro", "va", "ra")
+_SECOND = tuple(
+    "Robotics Technologies Motors Auto AI Mobility Systems Group Holdings Energy Logistics Trucks Semiconductor "
+    "Electronics Capital Ventures Partners Automotive Labs Drive Intelligence Networks Industries Bank Software".split()
+)
+_TAILS = (".ai", " AI", "Drive", "Tech", "-Tech", "Bot", " & Co", " AG", " Inc", " Ltd", " GmbH", " SE", " NV", " Co.")
+
+
+def invented_name(rng: random.Random) -> str:
+    """A company name that no list holds: one to three syllables, sometimes a second word or a legal form."""
+    word = "".join(
+        rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice([1, 2, 2, 3]))
+    )
+    word = rng.choice(
+        [word.capitalize(), word.capitalize(), word.capitalize(), word.upper() if len(word) < 6 else word]
+    )
+    draw = rng.random()
+    if draw < 0.4:
+        return f"{word} {rng.choice(_SECOND)}"
+    return word + rng.choice(_TAILS) if draw < 0.6 else word
+
+
+def rename_companies(
+    article: AnnotatedArticle,
+    sentences: Sequence[tuple[int, int]],
+    names: Sequence[str],
+    rng: random.Random,
+    share: float,
+) -> tuple[AnnotatedArticle, list[tuple[int, int]]]:
+    """Rename that share of the companies, half to invented names, half to ``names`` (real ones from the register)."""
+    new_name: dict[str, str] = {}
+    for name in sorted({s.name for s in article.spans if s.label == "COMPANY"}):
+        if rng.random() < share:
+            new_name[name] = invented_name(rng) if rng.random() < 0.5 else rng.choice(names)
+    if not new_name:
+        return article, list(sentences)
+    longest = {n: max((s.end - s.start for s in article.spans if s.name == n), default=0) for n in new_name}
+    pieces, olds, shifts = [], [], []
+    position = shift = 0
+    for span in article.spans:
+        if span.label != "COMPANY" or span.name not in new_name:
+            continue
+        full = new_name[span.name]
+        new = full if span.end - span.start == longest[span.name] else full.split()[0]
+        pieces += [article.text[position : span.start], new]
+        shift += len(new) - (span.end - span.start)
+        position = span.end
+        olds.append(span.end)
+        shifts.append(shift)
+    text = "".join([*pieces, article.text[position:]])
+
+    def moved(offset: int) -> int:
+        index = bisect.bisect_right(olds, offset)
+        return offset + (shifts[index - 1] if index else 0)
+
+    spans = tuple(GoldSpan(moved(s.start), moved(s.end), s.name, s.label) for s in article.spans)
+    deals = tuple(dataclasses.replace(d, start=moved(d.start), end=moved(d.end)) for d in article.deals)
+    renamed = dataclasses.replace(article, text=text, spans=spans, deals=deals)
+    return renamed, [(moved(a), moved(b)) for a, b in sentences]

@@ -1,0 +1,106 @@
+"""Fit one temperature for each head on the held-out fold (Guo et al. 2017, arXiv:1706.04599).
+
+    python -m models.news_encoder.calibrate --data DIR --base DIR --run DIR [--weights DIR]
+
+``--run`` is the folder that train.py wrote: its checkpoint, and the ids of the articles it did not learn from.
+Writes temperatures.json beside the ONNX files and prints, for each head, the expected calibration error before and
+after (15 bins of equal width).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from corpora.annotations import read_annotations
+from models.news_encoder.dataset import IGNORED, examples
+from models.news_encoder.train import Network, batches, collate, forward, sentence_spans
+from pipeline.windows import load_tokenizer
+
+BINARY = ("role", "pair", "place")
+BINS = 15
+
+
+def held_out_logits(data: Path, base: Path, run: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Head -> (logits, targets) over the held-out articles, positions without a target left out."""
+    kept = set(json.loads((run / "held_out.json").read_text()))
+    articles = [a for n in ("annotated", "written") for a in read_annotations(data / f"{n}.jsonl.gz") if a.id in kept]
+    spans = sentence_spans(articles)
+    network = Network(base)
+    state = torch.load(run / "checkpoint.pt", map_location="cpu")
+    network.encoder.load_state_dict(state["encoder"])
+    network.heads.load_state_dict(state["heads"])
+    network.eval()
+    tokenizer = load_tokenizer(base / "tokenizer.json")
+    rows = [e for a in articles for e in examples(a, spans[a.id], tokenizer, random.Random(0), 1.0)]
+    found: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+    with torch.no_grad():
+        for group in batches(rows, random.Random(0)):
+            batch = collate(group)
+            out = forward(network, batch)
+            targets = {name: batch[f"{name}_types"] for name in BINARY}
+            targets |= {"tags": batch["tags"], "status": batch["role_status"]}
+            for name, target in targets.items():
+                known = target != IGNORED
+                found.setdefault(name, []).append((out[name][known], target[known]))
+    return {name: (torch.cat([x for x, _ in v]), torch.cat([y for _, y in v])) for name, v in found.items()}
+
+
+def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> float:
+    """The temperature with the least negative log-likelihood, of a fine grid from 0.5 to 4."""
+    grid = np.geomspace(0.5, 4, 121)
+    return float(min(grid, key=lambda t: _loss(logits / t, targets)))
+
+
+def _loss(logits: torch.Tensor, targets: torch.Tensor) -> float:
+    if logits.dim() == targets.dim():
+        return float(F.binary_cross_entropy_with_logits(logits, targets))
+    return float(F.cross_entropy(logits, targets))
+
+
+def calibration_error(logits: torch.Tensor, targets: torch.Tensor) -> float:
+    """Expected calibration error of the stated probability: of the positive class, or of the best one."""
+    if logits.dim() == targets.dim():
+        said, right = torch.sigmoid(logits), targets
+    else:
+        said, best = logits.softmax(-1).max(-1)
+        right = (best == targets).float()
+    bins = (said * BINS).long().clamp(max=BINS - 1)
+    gaps = [
+        float((bins == b).float().mean() * (said[bins == b].mean() - right[bins == b].mean()).abs())
+        for b in range(BINS)
+        if (bins == b).any()
+    ]
+    return sum(gaps)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--base", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, default=Path(__file__).parent / "weights")
+    arguments = parser.parse_args()
+    temperatures: dict[str, float] = {}
+    report: dict[str, Mapping[str, float]] = {}
+    for name, (logits, targets) in held_out_logits(arguments.data, arguments.base, arguments.run).items():
+        temperature = fit_temperature(logits, targets)
+        temperatures[name] = round(temperature, 4)
+        report[name] = {
+            "before": round(calibration_error(logits, targets), 4),
+            "after": round(calibration_error(logits / temperature, targets), 4),
+            "n": len(targets),
+        }
+    (arguments.weights / "temperatures.json").write_text(json.dumps(temperatures, indent=1) + "\n")
+    print(json.dumps({"temperatures": temperatures, "expected_calibration_error": report}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

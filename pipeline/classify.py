@@ -1,0 +1,256 @@
+"""The transformer at run time: names in the text, and for each sentence which deal it tells, of whom and where.
+
+In: documents with their spaCy ``Doc`` (for sentences). Out: ``Reading`` records; deals are scored on demand, once the
+companies and places of the document are known. It runs ONNX files of ``models/news_encoder`` on the CPU, in 32 bits,
+and needs neither torch nor a model hub. It decides nothing: thresholds belong to ``pipeline.extract``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+import models
+from pipeline.annotate import ModelError
+from pipeline.entities import Candidate, candidate_pairs, entities_of_window
+from pipeline.extract.companies import spacy_name_spans
+from pipeline.extract.relevance import relevance
+from pipeline.records import Document, NameSpan
+from pipeline.settings import Settings
+from pipeline.windows import Unit, Window, load_tokenizer, make_windows
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
+WEIGHTS = Path(next(iter(models.__path__))) / "news_encoder" / "weights"
+LABELS = ("COMPANY", "ORGANISATION", "PLACE")  # in the order of the tagger's B- and I- columns
+# A name is proposed from this probability on; pipeline.extract.companies weighs it with other evidence. Lower values
+# brought no further company of the held-out articles and twice the candidates.
+NAME_THRESHOLD = 0.25
+PADDING_STEP = 32  # tokens; windows are padded to a multiple, so that like lengths share one shape
+
+Span = tuple[int, int]
+NamedSpan = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyScores:
+    """How one company stands to the deals that one sentence tells. Arrays run over ``DEAL_TYPES``."""
+
+    name: str
+    in_sentence: bool
+    acts: NDArray[np.float32]  # (types,) it is the acting party of a deal of that type
+    status: NDArray[np.float32]  # (types, statuses) of that deal
+    parties: dict[str, NDArray[np.float32]]  # other company -> (types,) it is a party of that deal
+    places: dict[str, NDArray[np.float32]]  # place -> (types,) it is where that deal happens
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceScores:
+    start: int
+    end: int
+    sentence_index: int
+    companies: tuple[CompanyScores, ...]
+
+
+class Reading(Protocol):
+    """What was read in one document."""
+
+    @property
+    def names(self) -> Sequence[NameSpan]: ...
+
+    @property
+    def relevance(self) -> float: ...
+
+    def score_deals(self, companies: Sequence[NamedSpan], places: Sequence[NamedSpan]) -> list[SentenceScores]:
+        """Scores for every sentence that has a company in reach; ``(start, end, id)`` spans of all mentions in."""
+
+
+class Classifier(Protocol):
+    """Whatever reads documents; tests pass a fake of a few lines."""
+
+    def read(self, documents: Sequence[tuple[Document, Doc]]) -> Sequence[Reading]: ...
+
+
+def load_classifier(settings: Settings) -> Classifier:
+    """The encoder that ships with roadwire. Raises ``ModelError`` where its files are missing or damaged."""
+    return NewsEncoder(WEIGHTS, settings.running.batch_size)
+
+
+class NewsEncoder:
+    """The ONNX encoder and its deal heads, one thread each: processes give more than threads at this size."""
+
+    def __init__(self, folder: Path, batch_size: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._tokenizer = load_tokenizer(folder / "tokenizer.json")
+            self._encoder, self._heads = (
+                onnxruntime.InferenceSession(folder / name, options, providers=["CPUExecutionProvider"])
+                for name in ("encoder.onnx", "heads.onnx")
+            )
+            self._temperatures = json.loads((folder / "temperatures.json").read_text(encoding="utf-8"))
+        except Exception as error:  # onnxruntime and tokenizers each raise types of their own
+            raise ModelError(f"news encoder in {folder}: cannot be loaded ({error})") from error
+        self._batch_size = batch_size
+
+    def read(self, documents: Sequence[tuple[Document, Doc]]) -> list[Reading]:
+        """One ``Reading`` for each document, in order."""
+        cut = [
+            make_windows(document.text, sentence_spans(document.text, doc), self._tokenizer)
+            for document, doc in documents
+        ]
+        flat = [window for windows in cut for window in windows]
+        states = iter(self._encode(flat))
+        readings: list[Reading] = []
+        for (document, doc), windows in zip(documents, cut, strict=True):
+            encoded = [(window, *next(states)) for window in windows]
+            names = [span for window, _, tags in encoded for span in name_spans(document.text, window, tags)]
+            hidden = [(window, state) for window, state, _ in encoded]
+            spoken = [*spacy_name_spans(doc), *names]
+            readings.append(EncodedDocument(tuple(spoken), relevance(document), tuple(hidden), self))
+        return readings
+
+    def _encode(self, windows: Sequence[Window]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """(hidden, tag probabilities) of each window, without padding."""
+        out: list[Any] = [None] * len(windows)
+        order = sorted(range(len(windows)), key=lambda i: (len(windows[i].input_ids), i))
+        for position in range(0, len(order), self._batch_size):
+            chosen = order[position : position + self._batch_size]
+            longest = -(-max(len(windows[i].input_ids) for i in chosen) // PADDING_STEP) * PADDING_STEP
+            ids, mask, types = (np.zeros((len(chosen), longest), np.int64) for _ in range(3))
+            for row, index in enumerate(chosen):
+                length = len(windows[index].input_ids)
+                ids[row, :length] = windows[index].input_ids
+                types[row, :length] = windows[index].type_ids
+                mask[row, :length] = 1
+            feed = {"input_ids": ids, "attention_mask": mask, "type_ids": types}
+            hidden, tags = self._encoder.run(["hidden", "tags"], feed)
+            for row, index in enumerate(chosen):
+                length = len(windows[index].input_ids)
+                out[index] = (hidden[row, :length], _softmax(tags[row, :length] / self._temperatures["tags"]))
+        return out
+
+    def score(
+        self,
+        hidden: NDArray[np.float32],
+        units: Sequence[tuple[Unit, Sequence[tuple[Candidate, Sequence[Candidate], Sequence[Candidate]]]]],
+    ) -> list[SentenceScores]:
+        """Run the heads over the candidates of a window's sentences."""
+        roles = [first.at for _, candidates in units for first, _, _ in candidates]
+        pairs = [c.at for _, candidates in units for _, others, places in candidates for c in (*others, *places)]
+        if not roles:
+            return []
+        role_at = np.array(roles, np.int64)
+        # The graph takes at least one pair; the score of this stand-in is never read.
+        pair_at = np.array(pairs or [(0,) * 10], np.int64)
+        sums = np.concatenate([np.zeros_like(hidden[:1]), np.cumsum(hidden, 0, dtype=np.float64)])
+
+        def pooled(at: NDArray[np.int64], column: int) -> NDArray[np.float32]:
+            first, last = at[:, column], at[:, column + 1]
+            return np.asarray((sums[last] - sums[first]) / np.maximum(last - first, 1)[:, None], np.float32)
+
+        feed: dict[str, NDArray[Any]] = {"mention": pooled(role_at, 0), "sentence": pooled(role_at, 2)}
+        feed |= {"distance": role_at[:, 4], "count": role_at[:, 5]}
+        feed |= {name: pooled(pair_at, 2 * i) for i, name in enumerate(("first", "second", "between", "around"))}
+        feed |= {"near": pair_at[:, 8], "far": pair_at[:, 9]}
+        role, status, pair, place = self._heads.run(["role", "status", "pair", "place"], feed)
+        acts = _sigmoid(role / self._temperatures["role"])
+        party = _sigmoid(pair / self._temperatures["pair"])
+        where = _sigmoid(place / self._temperatures["place"])
+        status = _softmax(status / self._temperatures["status"])
+        scores = []
+        row = column = 0
+        for unit, candidates in units:
+            found = []
+            for first, others, places in candidates:
+                parties = {c.name: party[column + i] for i, c in enumerate(others)}
+                column += len(others)
+                located = {c.name: where[column + i] for i, c in enumerate(places)}
+                column += len(places)
+                found.append(CompanyScores(first.name, first.distance == 0, acts[row], status[row], parties, located))
+                row += 1
+            scores.append(SentenceScores(unit.start, unit.end, unit.sentence_index, tuple(found)))
+        return scores
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedDocument:
+    """A document after the encoder's pass: its names, and the hidden states that deals are scored from."""
+
+    names: tuple[NameSpan, ...]
+    relevance: float
+    hidden: tuple[tuple[Window, NDArray[np.float32]], ...]
+    encoder: NewsEncoder
+
+    def score_deals(self, companies: Sequence[NamedSpan], places: Sequence[NamedSpan]) -> list[SentenceScores]:
+        """Scores of every sentence with a company in reach, in text order."""
+        scores = []
+        for window, hidden in self.hidden:
+            firms, toponyms = entities_of_window(window, companies), entities_of_window(window, places)
+            units = [(u, c) for u in window.units if u.owned and (c := list(candidate_pairs(u, firms, toponyms)))]
+            scores += self.encoder.score(hidden, units)
+        return scores
+
+
+def sentence_spans(text: str, doc: Doc) -> list[Span]:
+    """Character ranges of the sentences of a ``Doc``, blanks around them left out."""
+    spans = []
+    for sentence in doc.sents:
+        surface = text[sentence.start_char : sentence.end_char]
+        if surface.strip():
+            start = sentence.start_char + len(surface) - len(surface.lstrip())
+            spans.append((start, start + len(surface.strip())))
+    return spans
+
+
+def name_spans(text: str, window: Window, tags: NDArray[np.float32]) -> list[NameSpan]:
+    """Decode tag probabilities (tokens, 7) of the window's own sentences into names, whole words each."""
+    found = []
+    for unit in window.units:
+        if not unit.owned:
+            continue
+        open_from, label = -1, -1
+        for index in range(unit.first_token, unit.last_token + 1):
+            best, begins = -1, False
+            if index < unit.last_token and 1 - tags[index, 0] >= NAME_THRESHOLD:
+                each = tags[index, 1::2] + tags[index, 2::2]
+                best = int(each.argmax())
+                begins = bool(tags[index, 1 + 2 * best] > tags[index, 2 + 2 * best])
+                inside_word = index > unit.first_token and window.starts[index] == window.ends[index - 1]
+                begins = begins and not (inside_word and label == best)
+            if open_from >= 0 and (best != label or begins):
+                found.append(_name(text, window, tags, open_from, index, label))
+                open_from = -1
+            if best >= 0 and open_from < 0:
+                open_from, label = index, best
+    return found
+
+
+def _name(text: str, window: Window, tags: NDArray[np.float32], first: int, last: int, label: int) -> NameSpan:
+    start, end = int(window.starts[first]), int(window.ends[last - 1])
+    while start > 0 and text[start - 1].isalnum() and text[start].isalnum():
+        start -= 1
+    while end < len(text) and text[end].isalnum() and text[end - 1].isalnum():
+        end += 1
+    columns = tags[first:last, 1 + 2 * label] + tags[first:last, 2 + 2 * label]
+    return NameSpan(start, end, LABELS[label], round(float(columns.mean()), 4), "classifier")
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    shifted = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(-1, keepdims=True), np.float32)

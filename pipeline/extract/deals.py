@@ -1,0 +1,218 @@
+"""Deals of an article: what the sentence scores say, put together into one row a deal.
+
+In: a document, its reading, and its companies, places and levels. Out: ``Deal`` rows, one for each deal type and set
+of parties, however many sentences tell it. It reads no other article: ``event_id`` comes from the deal alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.classify import CompanyScores, Reading, SentenceScores
+from pipeline.extract.dates import find_dates
+from pipeline.extract.deal_amounts import deal_amount
+from pipeline.extract.deal_dates import announced_date, effective_date
+from pipeline.extract.money import find_amounts
+from pipeline.records import (
+    DEAL_STATUSES,
+    DEAL_TYPES,
+    Amount,
+    CompanyMention,
+    DateMention,
+    Deal,
+    DealPlace,
+    DealType,
+    Document,
+    LevelMention,
+    LocationMention,
+    Party,
+)
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
+# Role of the acting party and of the others, by deal type (the order of parties in docs/annotation.md).
+ROLES: dict[DealType, tuple[str, str]] = {
+    "partnership": ("partner", "partner"),
+    "supply": ("supplier", "customer"),
+    "investment": ("investee", "investor"),
+    "acquisition": ("buyer", "target"),
+    "joint_venture": ("founder", "founder"),
+    "licensing": ("licensor", "licensee"),
+    "order": ("buyer", "supplier"),
+    "expansion": ("operator", "partner"),
+    "testing": ("operator", "partner"),
+    "deployment": ("operator", "partner"),
+    "permit": ("applicant", "partner"),
+}
+SYMMETRIC = frozenset({"partnership", "joint_venture"})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A deal as one sentence tells it. ``parties``: company ids, the acting one first."""
+
+    deal_type: DealType
+    parties: tuple[str, ...]
+    status: int
+    places: tuple[str, ...]
+    start: int
+    end: int
+    probability: float
+
+
+def find_deals(
+    document: Document,
+    doc: Doc,
+    reading: Reading,
+    companies: Sequence[CompanyMention],
+    locations: Sequence[LocationMention],
+    levels: Sequence[LevelMention],
+    settings: Settings,
+) -> list[Deal]:
+    """The deals that the document tells, in text order, each at or above the threshold of its type."""
+    if not companies:
+        return []
+    scores = reading.score_deals(
+        [(m.start, m.end, m.company_id) for m in companies],
+        [(m.start, m.end, place_key(m)) for m in locations],
+    )
+    told = [deal for sentence in scores for deal in deals_of_sentence(sentence, settings)]
+    if not told:
+        return []
+    dates = find_dates(document.text, document.published_at)
+    amounts = find_amounts(document.text)
+    rows = [
+        _row(document, deal, companies, locations, levels, dates, amounts)
+        for deal in merge(told)
+        if deal.probability >= settings.thresholds.deal[deal.deal_type]
+    ]
+    return sorted(rows, key=lambda row: (row.evidence_start, row.deal_type, row.deal_id))
+
+
+def place_key(mention: LocationMention) -> str:
+    """One place, one key: the GeoNames id, or the name where it has none."""
+    return mention.geoname_id or mention.name
+
+
+def deals_of_sentence(sentence: SentenceScores, settings: Settings) -> list[Told]:
+    """What one sentence tells: for each type, each company that acts, and the companies that it acts with."""
+    found = []
+    # Half of the lowest threshold of a row: sentences that tell a deal twice may still lift each other's parties.
+    for index, deal_type in enumerate(DEAL_TYPES):
+        floor = settings.thresholds.deal[deal_type] / 2
+        acting = sorted((c for c in sentence.companies if c.acts[index] >= floor), key=lambda c: -c.acts[index])
+        taken: list[set[str]] = []
+        for company in acting:
+            others = _others(company, index, settings.thresholds.party)
+            parties = {company.name, *others}
+            if any(company.name in before and (deal_type in SYMMETRIC or len(parties) == 1 or parties <= before)
+                   for before in taken):  # fmt: skip
+                continue  # the same deal, seen from its other side
+            taken.append(parties)
+            places = [p for p, by_type in company.places.items() if by_type[index] >= settings.thresholds.place]
+            found.append(
+                Told(
+                    deal_type,
+                    (company.name, *others),
+                    int(np.argmax(company.status[index])),
+                    tuple(places),
+                    sentence.start,
+                    sentence.end,
+                    float(company.acts[index]),
+                )
+            )
+    return found
+
+
+def _others(company: CompanyScores, index: int, threshold: float) -> list[str]:
+    scored = sorted(((float(by_type[index]), name) for name, by_type in company.parties.items()), reverse=True)
+    return [name for score, name in scored if score >= threshold]
+
+
+def merge(told: Sequence[Told]) -> list[Told]:
+    """One deal for each type and set of parties: a headline without the partner joins the sentence that names it.
+
+    The most probable telling gives evidence, status and order; parties and places of the others are added where
+    they say more of the same deal.
+    """
+    merged: list[Told] = []
+    for deal in sorted(told, key=lambda d: (-d.probability, d.start, d.deal_type, d.parties)):
+        for index, kept in enumerate(merged):
+            if _same_deal(kept, deal):
+                longer = max((kept, deal), key=lambda d: len(d.parties))
+                merged[index] = replace(kept, parties=longer.parties, places=kept.places or deal.places)
+                break
+        else:
+            merged.append(deal)
+    return merged
+
+
+def _same_deal(kept: Told, other: Told) -> bool:
+    if kept.deal_type != other.deal_type:
+        return False
+    left, right = set(kept.parties), set(other.parties)
+    if left == right:
+        return True
+    acting_agrees = kept.parties[0] == other.parties[0] or kept.deal_type in SYMMETRIC
+    return acting_agrees and (left <= right or right <= left)
+
+
+def _row(
+    document: Document,
+    deal: Told,
+    companies: Sequence[CompanyMention],
+    locations: Sequence[LocationMention],
+    levels: Sequence[LevelMention],
+    dates: Sequence[DateMention],
+    amounts: Sequence[Amount],
+) -> Deal:
+    names = {m.company_id: m.company_name for m in companies}
+    acting_role, other_role = ROLES[deal.deal_type]
+    places = {place_key(m): DealPlace(m.name, m.country_code, m.geoname_id) for m in locations}
+    evidence_span = (deal.start, deal.end)
+    status = DEAL_STATUSES[deal.status]
+    amount = deal_amount(document.text, amounts, deal.deal_type, evidence_span)
+    effective = effective_date(document.text, evidence_span, dates, document.published_at, status)
+    level = _level(deal, levels)
+    ordered = sorted(deal.parties) if deal.deal_type in SYMMETRIC else [deal.parties[0], *sorted(deal.parties[1:])]
+    where = sorted(deal.places)
+    return Deal(
+        deal_id="d" + _digest(document.article_id, deal.deal_type, *ordered),
+        event_id="e" + _digest(deal.deal_type, *ordered, *where),
+        deal_type=deal.deal_type,
+        status=status,
+        parties=tuple(
+            Party(party, names[party], acting_role if i == 0 else other_role) for i, party in enumerate(deal.parties)
+        ),
+        locations=tuple(places[key] for key in deal.places),
+        level_min=level.level_min if level else None,
+        level_max=level.level_max if level else None,
+        amount=amount.amount if amount else None,
+        currency=amount.currency if amount else None,
+        announced_on=announced_date(document.text, evidence_span, dates, document.published_at),
+        effective_on=effective[0] if effective else None,
+        effective_precision=effective[1] if effective else None,
+        evidence=document.text[deal.start : deal.end],
+        evidence_start=deal.start,
+        evidence_end=deal.end,
+        confidence=round(deal.probability, 4),
+    )
+
+
+def _level(deal: Told, levels: Sequence[LevelMention]) -> LevelMention | None:
+    """The level that the evidence states of a party's system, or of nobody's in particular."""
+    inside = [m for m in levels if m.explicit and not m.negated and deal.start <= m.start and m.end <= deal.end]
+    own = [m for m in inside if m.company_id in deal.parties]
+    general = [m for m in inside if m.company_id is None]
+    return next(iter(own or general), None)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
