@@ -18,6 +18,7 @@ from pipeline.gazetteer import CompanyRegister, KnownName
 from pipeline.link.companies import HARD_FORM, LEGAL_FORM, join_names, normal_form, resolve, short_form
 from pipeline.records import NameSpan
 
+_UNITS = frozenset({"HP"})  # company names that are also units of measure
 _HAS_CAPITAL = re.compile(r"[A-Z\u00c0-\u00de]|\d|[^\x00-\x7f]")
 
 MAX_NAME_CHARS = 80  # longer spans of recognisers are run-on headlines
@@ -129,8 +130,8 @@ def known_names(text: str, register: CompanyRegister) -> Iterator[tuple[int, int
 
 
 def _is_quantity(text: str, start: int, name: str) -> bool:
-    """ "1,100 HP" and "5 GE" are no firms."""
-    return len(name) <= 3 and name.isupper() and bool(re.search(r"\d[ \u00a0]?$", text[max(0, start - 2) : start]))
+    """ "1,100 HP" is horsepower; "1,350 GM workers" are General Motors'."""
+    return name in _UNITS and bool(re.search(r"\d[ \u00a0]?$", text[max(0, start - 2) : start]))
 
 
 def _brand_of_product(
@@ -212,7 +213,7 @@ def _known_mention(
             return None
         for span in spans:
             around = (span.start < start or span.end > end) and span.start <= start and span.end >= end
-            if around and _is_another_thing(text, start, end, risk, span):
+            if around and _is_another_thing(text, start, end, risk, span, sentence_starts):
                 return None
         if (
             risk in ("english_word", "short_acronym")
@@ -230,7 +231,9 @@ def _known_mention(
     return Mention(start, end, text[start:end], known, spans, model)
 
 
-def _is_another_thing(text: str, start: int, end: int, risk: str, span: NameSpan) -> bool:
+def _is_another_thing(
+    text: str, start: int, end: int, risk: str, span: NameSpan, sentence_starts: frozenset[int]
+) -> bool:
     rest, prefix = text[end : span.end], text[span.start : start]
     if span.label == "PERSON":
         return risk != "none" and span.end == end and start > span.start and text[start - 1] == " "
@@ -318,6 +321,12 @@ def _repeated(text: str, mentions: Sequence[Mention], lookup: _Overlaps) -> list
     return found
 
 
+def _may_abbreviate(short: str, mention: Mention, register: CompanyRegister, company_id: str | None) -> bool:
+    """The letters in brackets after a firm's name: its acronym or its ticker symbol."""
+    ticker = register.companies[company_id].ticker if company_id else None
+    return short[0] == mention.surface[0] or (ticker is not None and ticker.endswith(f":{short}"))
+
+
 def _group(text: str, mentions: Sequence[Mention], register: CompanyRegister) -> list[Entity]:
     """Join the names of one firm: the register's spellings, short names, acronyms in brackets."""
     certain = {
@@ -337,6 +346,11 @@ def _group(text: str, mentions: Sequence[Mention], register: CompanyRegister) ->
     joined = join_names([forms[id(m)] for m in loose] + list(acronyms.values()), acronyms)
     new = {forms[id(m)] for m in loose if not m.known}
     company_of_form = {forms[i]: c for i, c in companies.items() if c is not None}
+    for mention in mentions:
+        company_id = companies[id(mention)]
+        match = _ACRONYM.match(text, mention.end)
+        if match and company_id in certain and _may_abbreviate(match.group(1), mention, register, company_id):
+            company_of_form.setdefault(normal_form(match.group(1)), company_id)
     grouped: dict[str, list[Mention]] = defaultdict(list)
     ids: dict[str, str | None] = {}
     for mention in mentions:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pipeline.extract.company_candidates import Entity, Mention
 from pipeline.gazetteer import CompanyRegister
-from pipeline.link.companies import HARD_FORM, LEGAL_FORM
+from pipeline.link.companies import DESCRIPTIVE, HARD_FORM, LEGAL_FORM
 from pipeline.records import NameSpan
 
 BEFORE, AFTER = 60, 80  # characters of context that the cues look at
@@ -116,7 +116,7 @@ _MODEL_AFTER = re.compile(
 )
 _PLACE_BEFORE = re.compile(r"\b(?:in|near|at|outside|around|to|across)\s+$")
 _CAPITAL_BEFORE = re.compile(r"[a-z,] (?:[A-Z][\w.&-]*) $")
-_CAPITAL_AFTER = re.compile(r"^ [A-Z][a-z]")
+_CAPITAL_AFTER = re.compile(r"^ ([A-Z][a-z]+)")
 _BYLINE = re.compile(r"\b(?:[Rr]eporting|[Ee]diting|[Ww]riting) by\b[^.()]*$")
 _ON_BEFORE = re.compile(r"\b(?:on|via|through)\s+$")
 _ROLE_AFTER = re.compile(r"^,\s+(?:who|an? (?:analyst|professor|lawyer|economist|researcher|director))\b")
@@ -253,7 +253,9 @@ def _cues(text: str, mention: Mention, around: Surroundings) -> list[str]:
         "beside_company": _beside(text, mention, around),
         "after_company": _directly_after(text, mention, around),
         "capital_before": not title and _CAPITAL_BEFORE.search(before) and not _directly_after(text, mention, around),
-        "capital_after": not title and _CAPITAL_AFTER.match(after),
+        "capital_after": not title
+        and (follows := _CAPITAL_AFTER.match(after))
+        and follows.group(1).lower() not in DESCRIPTIVE,
         "byline": _BYLINE.search(before),
         "on_before": _ON_BEFORE.search(before),
         "in_brackets": before.endswith("(") and after.startswith(")"),

@@ -16,7 +16,7 @@ from pipeline.gazetteer import CompanyRegister, KnownName, load_name_words
 
 # Legal forms as they follow a name in English news; sources: GLEIF entity legal forms list, shortened to common ones.
 _HARD_FORMS = (
-    r"Inc|Incorporated|Corp|Corporation|Co|Ltd|Limited|LLC|L\.L\.C|LLP|LP|L\.P|PLC|plc|AG|SE|GmbH|S\.A|SA|SpA|S\.p\.A|"
+    r"Inc|Incorporated|Corp|Corporation|Cos|Co|Ltd|Limited|LLC|L\.L\.C|LLP|LP|L\.P|PLC|plc|AG|SE|GmbH|S\.A|SA|SpA|S\.p\.A|"
     r"SpA|NV|N\.V|BV|B\.V|AB|ASA|A/S|Oyj|Oy|K\.K|KK|KGaA|KG|Pte|Pty|Bhd|Berhad|SAS|S\.A\.S|S\.r\.l|Srl|OAO|OJSC|PJSC|JSC"
 )
 _SOFT_FORMS = r"Company|Companies|Group|Holdings?|Groupe|Groep"
