@@ -7,7 +7,8 @@ spans whose label is unknown and must teach nothing. It reads files, writes none
 How a span gets its label:
 - gold companies by their surfaces, every word-bounded occurrence, the longest surface first, as COMPANY; an
   occurrence inside a longer person or date of the base ("Henry Ford", "May 5") keeps the base's reading;
-- gold places as PLACE, optional companies and places as unknown;
+- gold places as PLACE, optional ones (datelines, "Beijing-based") too where the base agrees; the other optional ones,
+  and optional companies, as unknown;
 - not_companies as ORGANISATION or PRODUCT (``kind_of_other``);
 - base people, dates and sums where they touch nothing gold; base organisations without gold are no companies (the
   annotation is complete): ORGANISATION if a word or the register says so, else nothing.
@@ -101,7 +102,12 @@ def _label(
     item: Item, base: Doc, kinds: dict[str, str], companies: set[str], places: set[str]
 ) -> list[tuple[int, int, str]]:
     gold = occurrences(item["text"], _gold_surfaces(item, kinds))
-    spans = [span for span in gold if not _inside_other_name(span, base, companies)]
+    base_places = {(ent.start_char, ent.end_char) for ent in base.ents if ent.label_ in ("GPE", "LOC")}
+    spans = [
+        (start, end, label if label != "?PLACE" else "PLACE" if (start, end) in base_places else "?")
+        for start, end, label in gold
+        if not _inside_other_name((start, end, label), base, companies)
+    ]
     taken = bytearray(len(item["text"]))
     for start, end, _ in spans:
         taken[start:end] = b"\1" * (end - start)
@@ -127,12 +133,15 @@ def _gold_surfaces(item: Item, kinds: dict[str, str]) -> Iterator[tuple[str, str
             yield surface, kinds[surface]
     for place in item["locations"]:
         yield place["surface"], "PLACE"
-    for entry in [*item.get("optional_companies", ()), *item.get("optional_locations", ())]:
-        if isinstance(entry, str):
-            yield entry, "?"
-        else:
-            for surface in entry.get("surfaces") or [entry.get("surface") or entry["name"]]:
-                yield surface, "?"
+    for field, label in (("optional_companies", "?"), ("optional_locations", "?PLACE")):
+        for entry in item.get(field, ()):
+            for surface in surfaces_of(entry):
+                yield surface, label
+
+
+def surfaces_of(entry: str | Item) -> list[str]:
+    """The surfaces of an ``optional_*`` entry, which is a surface or an object."""
+    return [entry] if isinstance(entry, str) else entry.get("surfaces") or [entry.get("surface") or entry["name"]]
 
 
 def _inside_other_name(span: tuple[int, int, str], base: Doc, companies: set[str]) -> bool:
@@ -227,12 +236,12 @@ def kind_of_other(
 
 def token_tags(doc: Doc, spans: Iterable[tuple[int, int, str]]) -> list[str]:
     """BILUO tags of ``doc``; "-" for tokens of unknown spans and of spans that cut a token in two."""
-    tags = ["O"] * len(doc)
+    tags, text = ["O"] * len(doc), doc.text
     for start, end, label in spans:
         span = doc.char_span(start, end, alignment_mode="expand")
         if span is None:
             continue
-        rest = doc.text[span.start_char : start] + doc.text[end : span.end_char]
+        rest = text[span.start_char : start] + text[end : span.end_char]
         unknown = label == "?" or any(c.isalnum() for c in rest)
         crossing = any(token.is_sent_start for token in span[1:])
         for token in span:

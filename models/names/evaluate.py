@@ -20,7 +20,7 @@ import spacy
 from spacy.language import Language
 
 import pipeline.sentences  # noqa: F401  (registers the sentence component)
-from models.names.corpus import Item, occurrences, read_items
+from models.names.corpus import Item, occurrences, read_items, surfaces_of
 
 PIPELINE = Path(__file__).with_name("pipeline")
 AS_OURS = {"ORG": "COMPANY", "GPE": "PLACE", "LOC": "PLACE", "FAC": "PLACE"}
@@ -55,8 +55,7 @@ def gold_spans(item: Item) -> list[tuple[int, int, str]]:
     surfaces += [(place["surface"], "PLACE") for place in item["locations"]]
     surfaces += [(surface, "OTHER") for surface in item["not_companies"]]
     for entry in [*item.get("optional_companies", ()), *item.get("optional_locations", ())]:
-        names = [entry] if isinstance(entry, str) else entry.get("surfaces") or [entry.get("surface") or entry["name"]]
-        surfaces += [(name, "?") for name in names]
+        surfaces += [(name, "?") for name in surfaces_of(entry)]
     return occurrences(item["text"], surfaces)
 
 

@@ -1,8 +1,8 @@
 """Train the name model and write the pipeline that ships.
 
-In: annotated and written articles (and, with ``--extra-model``, public name corpora labelled with the help of an
-earlier model of ours), the base pipeline, ``config.toml``. Out: the folder ``pipeline/`` for ``spacy.load``: sentence
-rules, the base's ``senter``, and an ``ner`` with our labels that starts from the base's weights. It never reads dev.
+In: annotated and written articles, the gazetteers, the base pipeline, ``config.toml``. Out: the folder ``pipeline/``
+for ``spacy.load``: sentence rules, the base's ``senter``, and an ``ner`` with our labels that starts from the base's
+weights. It never reads the dev set.
 
     python -m models.names.train --data ../shared/data --out models/names/pipeline
 """
@@ -38,7 +38,6 @@ from models.names.corpus import (
     token_tags,
 )
 from models.names.evaluate import measure
-from models.names.extra import label_extra
 
 HERE = Path(__file__).parent
 GAZETTEERS = HERE.parents[1] / "corpora" / "gazetteers"
@@ -144,14 +143,14 @@ def batches(labelled: list[Labelled], words: int) -> Iterator[list[Labelled]]:
         yield batch
 
 
-def fit(nlp: Language, data: Split, settings: dict[str, Any], seed: int) -> list[dict[str, float]]:
-    """Train in place and keep the weights (running averages) of the best epoch on the held-out items."""
+def fit(nlp: Language, data: Split, settings: dict[str, Any], seed: int) -> dict[str, float]:
+    """Train in place, keep the weights (running averages) of the best epoch on the held-out items, return its figures."""
     fix_random_seed(seed)
     rng = random.Random(seed)
     names = sorted({one.text[s:e] for one in data.train for s, e, label in one.spans if label == "COMPANY"})
     ner = nlp.get_pipe("ner")
     optimizer = Adam(settings["learn_rate"], L2=0.01, grad_clip=1.0, L2_is_weight_decay=True, use_averages=True)
-    best, best_score, worse, history = ner.model.to_bytes(), -1.0, 0, []
+    best, best_row, best_score, worse = ner.model.to_bytes(), {}, -1.0, 0
     steps_an_epoch = sum(1 for _ in batches(data.train, settings["batch_words"]))
     step = 0
     for epoch in range(settings["epochs"]):
@@ -166,26 +165,23 @@ def fit(nlp: Language, data: Split, settings: dict[str, Any], seed: int) -> list
             step += 1
         with ner.model.use_params(optimizer.averages):
             weights = ner.model.to_bytes()
-            figures = measure(nlp, data.held_out) if data.held_out else None
-        row = {"epoch": epoch, "loss": losses["ner"], "seconds": time.perf_counter() - started}
-        score = float(epoch)
-        if figures:
-            score = (figures.scores["COMPANY"][2] + figures.scores["PLACE"][2]) / 2
-            row |= {label: scores[2] for label, scores in figures.scores.items()}
-            row["others_reported"] = figures.others_reported
-        history.append(row)
+            figures = measure(nlp, data.held_out)
+        score = (figures.scores["COMPANY"][2] + figures.scores["PLACE"][2]) / 2
+        row = {label: scores[2] for label, scores in figures.scores.items()}
+        row |= {"others_reported": figures.others_reported, "loss": float(losses["ner"])}
+        row |= {"epoch": epoch, "seconds": time.perf_counter() - started}
         print(json.dumps({key: round(value, 4) for key, value in row.items()}), flush=True)
         if score > best_score:
-            best, best_score, worse = weights, score, 0
+            best, best_row, best_score, worse = weights, row, score, 0
         else:
             worse += 1
             if worse >= settings["patience"]:
                 break
     ner.model.from_bytes(best)
-    return history
+    return best_row
 
 
-def write(nlp: Language, base: Language, out: Path, config: dict[str, Any], sources: list[str], figures: Any) -> None:
+def write(nlp: Language, base: Language, out: Path, config: dict[str, Any], figures: dict[str, float]) -> None:
     """Write the pipeline without anything that is not needed to read: no training table, no strings of the corpus."""
     nlp.meta.update(
         {
@@ -197,8 +193,8 @@ def write(nlp: Language, base: Language, out: Path, config: dict[str, Any], sour
             "license": "Apache-2.0; starting weights en_core_web_sm 3.8.0 (Explosion), MIT",
             "url": "",
             "email": "",
-            "sources": [{"name": f"{BASE} {base.meta['version']}", "license": "MIT"}, *({"name": s} for s in sources)],
-            "performance": figures,
+            "sources": [{"name": f"{BASE} {base.meta['version']}", "license": "MIT"}],
+            "performance": {"held_out": figures},
         }
     )
     nlp.to_disk(out)
@@ -210,11 +206,8 @@ def write(nlp: Language, base: Language, out: Path, config: dict[str, Any], sour
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with train/ and ner/")
+    parser.add_argument("--data", type=Path, required=True, help="folder with train/")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--extra-model", type=Path, help="an earlier model of ours, to label the public corpora")
-    parser.add_argument("--all", action="store_true", help="hold nothing out: the last step before shipping")
-    parser.add_argument("--epochs", type=int, help="instead of the config's, with --all")
     arguments = parser.parse_args()
     config = tomllib.loads((HERE / "config.toml").read_text(encoding="utf-8"))
     settings = config["training"]
@@ -226,16 +219,10 @@ def main() -> None:
     register = read_register(GAZETTEERS)
     base_docs = list(base.pipe([item["text"] for item in items], batch_size=64))
     labelled = list(label_items(items, base_docs, register, read_products(GAZETTEERS)))
-    data = split(items, labelled, 0.0 if arguments.all else settings["held_out"], config["seed"])
-    sources = ["roadwire annotated articles", "roadwire written articles"]
-    if arguments.extra_model:
-        data.train.extend(label_extra(arguments.data / "ner", spacy.load(arguments.extra_model), register))
-        sources += ["WorldWide newswire NER", "FiNER-ORD", "FinEntity"]
-    if arguments.epochs:
-        settings["epochs"] = arguments.epochs
+    data = split(items, labelled, settings["held_out"], config["seed"])
     nlp = build(base, config["labels"])
-    history = fit(nlp, data, settings, config["seed"])
-    write(nlp, base, arguments.out, config, sources, history)
+    figures = fit(nlp, data, settings, config["seed"])
+    write(nlp, base, arguments.out, config, figures)
 
 
 if __name__ == "__main__":
