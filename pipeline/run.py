@@ -43,11 +43,11 @@ class Models:
 def load_models(settings: Settings) -> Models:
     """Load models and gazetteers (a few seconds). Raises ``ModelError`` for one that is missing or damaged."""
     try:
-        load_weights()  # both are kept by their modules; here, so that a missing file is told before any article
+        load_weights()  # these two are kept by their modules; here, so that a missing file is told before any article
         weights()
+        return Models(annotate.load_nlp(settings), load_classifier(settings), load_register(), load_gazetteer())
     except (OSError, ValueError) as error:
-        raise annotate.ModelError(f"weights cannot be loaded ({error})") from error
-    return Models(annotate.load_nlp(settings), load_classifier(settings), load_register(), load_gazetteer())
+        raise annotate.ModelError(f"a model or gazetteer cannot be loaded: {error}") from error
 
 
 def run_batch(
