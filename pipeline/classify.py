@@ -99,7 +99,7 @@ class NewsEncoder:
                 onnxruntime.InferenceSession(folder / name, options, providers=["CPUExecutionProvider"])
                 for name in ("encoder.onnx", "heads.onnx")
             )
-            self._temperatures = json.loads((folder / "temperatures.json").read_text(encoding="utf-8"))
+            self._calibration = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
         except Exception as error:  # onnxruntime and tokenizers each raise types of their own
             raise ModelError(f"news encoder in {folder}: cannot be loaded ({error})") from error
         self._batch_size = batch_size
@@ -138,7 +138,7 @@ class NewsEncoder:
             hidden, tags = self._encoder.run(["hidden", "tags"], feed)
             for row, index in enumerate(chosen):
                 length = len(windows[index].input_ids)
-                out[index] = (hidden[row, :length], _softmax(tags[row, :length] / self._temperatures["tags"]))
+                out[index] = (hidden[row, :length], _softmax(tags[row, :length] / self._calibration["tags"]))
         return out
 
     def score(
@@ -165,10 +165,11 @@ class NewsEncoder:
         feed |= {name: pooled(pair_at, 2 * i) for i, name in enumerate(("first", "second", "between", "around"))}
         feed |= {"near": pair_at[:, 8], "far": pair_at[:, 9]}
         role, status, pair, place = self._heads.run(["role", "status", "pair", "place"], feed)
-        acts = _sigmoid(role / self._temperatures["role"])
-        party = _sigmoid(pair / self._temperatures["pair"])
-        where = _sigmoid(place / self._temperatures["place"])
-        status = _softmax(status / self._temperatures["status"])
+        fitted = self._calibration["role"]
+        acts = _sigmoid(role * fitted["scale"] + fitted["shift"])
+        party = _sigmoid(pair / self._calibration["pair"])
+        where = _sigmoid(place / self._calibration["place"])
+        status = _softmax(status / self._calibration["status"])
         scores = []
         row = column = 0
         for unit, candidates in units:

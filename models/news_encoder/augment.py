@@ -14,11 +14,36 @@ from collections.abc import Sequence
 from corpora.annotations import AnnotatedArticle, GoldSpan
 
 _ONSETS = tuple("b br c ch d dr f fl g gr h j k kl l m n p pl qu r s sh st t tr v w x y z zh".split())  # noqa: SIM905
-_VOWELS = tuple("a e i o u ai ea ia io ou".split())
+_VOWELS = tuple(["a", "e", "i", "o", "u", "ai", "ea", "ia", "io", "ou"])
 _CODAS = ("", "", "", "n", "r", "s", "l", "x", "th", "ck", "nd", "ro", "va", "ra")
 _SECOND = tuple(
-    "Robotics Technologies Motors Auto AI Mobility Systems Group Holdings Energy Logistics Trucks Semiconductor "
-    "Electronics Capital Ventures Partners Automotive Labs Drive Intelligence Networks Industries Bank Software".split()
+    [
+        "Robotics",
+        "Technologies",
+        "Motors",
+        "Auto",
+        "AI",
+        "Mobility",
+        "Systems",
+        "Group",
+        "Holdings",
+        "Energy",
+        "Logistics",
+        "Trucks",
+        "Semiconductor",
+        "Electronics",
+        "Capital",
+        "Ventures",
+        "Partners",
+        "Automotive",
+        "Labs",
+        "Drive",
+        "Intelligence",
+        "Networks",
+        "Industries",
+        "Bank",
+        "Software",
+    ]
 )
 _TAILS = (".ai", " AI", "Drive", "Tech", "-Tech", "Bot", " & Co", " AG", " Inc", " Ltd", " GmbH", " SE", " NV", " Co.")
 

@@ -3,8 +3,8 @@
     python -m models.news_encoder.calibrate --data DIR --base DIR --run DIR [--weights DIR]
 
 ``--run`` is the folder that train.py wrote: its checkpoint, and the ids of the articles it did not learn from.
-Writes temperatures.json beside the ONNX files and prints, for each head, the expected calibration error before and
-after (15 bins of equal width).
+Writes calibration.json beside the ONNX files and prints, for each head, the expected calibration error before and
+after (15 bins of equal width). The acting role is left to thresholds.py, which fits it to whole rows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from models.news_encoder.dataset import IGNORED, examples
 from models.news_encoder.train import Network, batches, collate, forward, sentence_spans
 from pipeline.windows import load_tokenizer
 
-BINARY = ("role", "pair", "place")
+BINARY = ("pair", "place")
 BINS = 15
 
 
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=Path(__file__).parent / "weights")
     arguments = parser.parse_args()
-    temperatures: dict[str, float] = {}
+    temperatures: dict[str, object] = {"role": {"scale": 1.0, "shift": 0.0}}
     report: dict[str, Mapping[str, float]] = {}
     for name, (logits, targets) in held_out_logits(arguments.data, arguments.base, arguments.run).items():
         temperature = fit_temperature(logits, targets)
@@ -98,8 +98,8 @@ def main() -> None:
             "after": round(calibration_error(logits / temperature, targets), 4),
             "n": len(targets),
         }
-    (arguments.weights / "temperatures.json").write_text(json.dumps(temperatures, indent=1) + "\n")
-    print(json.dumps({"temperatures": temperatures, "expected_calibration_error": report}, indent=1))
+    (arguments.weights / "calibration.json").write_text(json.dumps(temperatures, indent=1) + "\n")
+    print(json.dumps({"calibration": temperatures, "expected_calibration_error": report}, indent=1))
 
 
 if __name__ == "__main__":

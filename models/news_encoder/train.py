@@ -26,6 +26,8 @@ from corpora.annotations import AnnotatedArticle, company_names, read_annotation
 from models.news_encoder.augment import rename_companies
 from models.news_encoder.dataset import IGNORED, Example, examples
 from models.news_encoder.network import Encoder, Heads, pool
+from pipeline import classify, settings
+from pipeline.annotate import load_nlp
 from pipeline.windows import load_tokenizer
 
 FOLDS = 8
@@ -204,8 +206,6 @@ def train(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-            if len(running) % 50 == 0:
-                print(len(running), round(time.monotonic() - started), float(loss.detach()), flush=True)
             running.append(float(loss.detach()))  # type: ignore[union-attr]
         figures = evaluate(network, fixed)
         row = {"epoch": epoch + 1, "training_loss": float(np.mean(running)), **figures}
@@ -245,13 +245,10 @@ def main() -> None:
 
 
 def sentence_spans(articles: Sequence[AnnotatedArticle]) -> dict[str, list[tuple[int, int]]]:
-    """Sentence spans of each article by the pipeline's own sentence splitter."""
-    import sys
-
-    import sents  # TEMP
-
-    nlp = sents.load()
-    return {a.id: sents.sentences(nlp, a.text) for a in articles}
+    """Sentence spans of each article, by the pipeline's own sentence splitter."""
+    nlp = load_nlp(settings.load())
+    with nlp.select_pipes(disable=["ner"]), nlp.memory_zone():
+        return {a.id: classify.sentence_spans(a.text, nlp(a.text)) for a in articles}
 
 
 if __name__ == "__main__":
