@@ -14,9 +14,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline import checks, run, shards, tables
+from pipeline import checks, shards, tables
 from pipeline.shards import Order, Shard
+
+if TYPE_CHECKING:
+    from pipeline.run import Models
 
 
 class WorkerError(RuntimeError):
@@ -27,7 +31,7 @@ class _Worker:
     """The state of one process: its order, and the models from the first shard on."""
 
     order: Order | None = None
-    models: run.Models | None = None
+    models: Models | None = None
 
 
 def prepare_process(order: Order, follow_parent: bool = True) -> None:
@@ -50,14 +54,18 @@ def process(path: Path) -> Path:
     if _Worker.order is None:
         raise RuntimeError("prepare_process was not called in this process")
     if _Worker.models is None:
+        from pipeline import run  # with spaCy and the extractors, which only the processes that work need
+
         _Worker.models = run.load_models(_Worker.order.settings)
     process_shard(path, _Worker.order, _Worker.models)
     return path
 
 
-def process_shard(path: Path, order: Order, models: run.Models) -> None:
+def process_shard(path: Path, order: Order, models: Models) -> None:
     """Extract the documents of a shard, check their rows, and leave them beside it."""
-    extractions, failed = run.extract_all(shards.documents_of(path), models, order.settings)
+    from pipeline.run import extract_all
+
+    extractions, failed = extract_all(shards.documents_of(path), models, order.settings)
     parts = tables.article_tables(extractions, order.batch_id, order.versions)
     checks.check_tables(parts)
     shards.save(path, parts, failed)
