@@ -53,6 +53,8 @@ _GENERAL = re.compile(
     r"industry|carmakers|automakers|suppliers|manufacturers|people|liabilit\w+|"
     r"insur\w+|categor\w+|bill|proposal|respondents|per\s?cent)\b"
 )
+_MODAL = re.compile(r"\b(?:would|could|should|might|must|needs?|requires?|required|if|whether|when|means?|is\swhen)\b")
+_FORECAST = re.compile(r"\b(?:by|in|until|before)\s20[2-9]\d\b|\bper\s?cent\b|%|\bmillion\s(?:cars|vehicles)\b")
 _PLURAL_NEXT = re.compile(
     r"[\s-](?:[\w-]+\s){0,2}(?:vehicles|cars|systems|trucks|functions|features|"
     r"shuttles|robotaxis|taxis|vans|models|technologies|autonomy|automation)\b"
@@ -222,6 +224,11 @@ def candidate_features(scene: Scene, level: LevelMention, company_id: str) -> di
     return out
 
 
+def role_before(scene: Scene, mention: CompanyMention) -> re.Match[str] | None:
+    """The preposition or "rival" that governs a mention, if any."""
+    return _PREPOSITION.search(scene.text[max(0, mention.start - 25) : mention.start])
+
+
 def _same_sentence(
     out: dict[str, float],
     scene: Scene,
@@ -246,9 +253,15 @@ def _same_sentence(
             out["first_in_sentence"] = 1.0
         if not _CLAUSE.search(between):
             out["same_clause"] = 1.0
+            if last.start - scene.sentence(level.start)[0] < 25 and not role_before(scene, last):
+                out["subject"] = 1.0
+        if re.match(r"^['’]", between):
+            out["possessive_any"] = 1.0
+        for name in scene.roles[company_id]:
+            out[f"{name}_before"] = 1.0
         if len(own) == len(before):
             out["alone_before"] = 1.0
-        role = _PREPOSITION.search(scene.text[max(0, last.start - 25) : last.start])
+        role = role_before(scene, last)
         if role:
             out[f"after_{role[1].lower()}"] = 1.0
     following = [m for m in after if m.company_id == company_id]
@@ -283,6 +296,9 @@ def _earlier(
     in_paragraph = [m for m in past if m.start >= paragraph]
     previous, _ = scene.sentence(max(0, left - 1))
     in_previous = [m for m in past if m.start >= previous]
+    if not named_before:
+        for name in scene.roles[company_id]:
+            out[f"{name}_earlier"] = 1.0
     suffix = "_named" if named_before else "_pointed" if points_back else "_silent"
     out[f"earlier_distance{suffix}"] = math.log1p((left - own[-1].end) / 100)
     if past[-1].company_id == company_id:
@@ -344,6 +360,12 @@ def _nobody(
             scene.text.rfind("\n", 0, left) < m.start < level.start for m in scene.mentions
         ),
         "nobody_title": level.start < scene.title_end,
+        "nobody_indefinite": re.search(r"\b(?:an?|any|every|each|no)\s(?:\w+\s)?$", scene.text[left : level.start])
+        is not None,
+        "nobody_modal": _MODAL.search(sentence) is not None,
+        "nobody_forecast": _FORECAST.search(sentence) is not None,
+        "nobody_comparison": re.search(r"\b(?:than|as|for|of|about|between|from)\s$", scene.text[left : level.start])
+        is not None,
     }
     out.update({name: 1.0 for name, is_set in flags.items() if is_set})
     out["nobody_general_words"] = float(len(_GENERAL.findall(sentence)))

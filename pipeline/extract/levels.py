@@ -75,11 +75,12 @@ _REORDERED = re.compile(
     r"automat|self-driv|driving))"
     rf"|\b[Ll]evel\sof\s(?:driving\s)?(?:autonomy|automation)\s(?:is|of|at|to)\s(?P<c>[0-5]\b|{_WORD}\b)"
 )
-_HINT = re.compile(
-    r"[Ll]evel|LEVEL|L-?[0-5]|L[\u2010-\u2015][0-5]|J3016|[Ss]tufe|Automatisierungsgrad|"
-    r"[Nn]ive?[aåe]|[Ll]ivello|razin|stup[an]|"
-    r"レベル|레벨|(?:[Gg]rade|[Cc]lass|[Ss]tage|[Rr]ank)[\s-]L?[0-5]"
-)
+# Cheap tests that a text may state a level at all; most articles of an archive stop here.
+_HINT_WORDS = (
+    "level", "j3016", "stufe", "automatisierungsgrad", "niveau", "nivel", "livello", "nivå", "niva", "razin", "stup",
+    "レベル", "레벨", "grade ", "grade-", "class ", "class-", "stage ", "stage-", "rank ", "rank-",
+)  # fmt: skip
+_HINT_SHORT = re.compile(r"L[-\u2010-\u2015]?[0-5]")
 _DRIVING_NOUN = re.compile(
     r"[\s-]?(?:级|級|-?(?:level|ready|capable|enabled|rated|class|grade|certified))?\s?(?:[\w-]+\s)?"
     r"(?:autonom|automat|self-driv|driv(?:e|ing)\b|driver|vehicle|car\b|cars\b|"
@@ -114,8 +115,7 @@ class _Reading:
 class _Wordings:
     """``corpora/gazetteers/levels.csv`` compiled: what implies a level, what is none, what says it is about driving."""
 
-    implied: tuple[tuple[re.Pattern[str], int, int, float], ...]
-    implied_hint: re.Pattern[str]
+    implied: tuple[tuple[re.Pattern[str], int, int, float, tuple[str, ...]], ...]
     vetoes: tuple[re.Pattern[str], ...]
     any_veto: re.Pattern[str]
     cue: re.Pattern[str]
@@ -132,10 +132,15 @@ def wordings() -> _Wordings:
         by_kind.setdefault(row["kind"], []).append(row)
     return _Wordings(
         implied=tuple(
-            (re.compile(r["pattern"]), int(r["level_min"]), int(r["level_max"]), float(r["confidence"]))
+            (
+                re.compile(r["pattern"]),
+                int(r["level_min"]),
+                int(r["level_max"]),
+                float(r["confidence"]),
+                tuple(r["hint"].split("|")),  # one of them stands in every lower-cased text that the pattern reads
+            )
             for r in by_kind["implied"]
         ),
-        implied_hint=re.compile("|".join(f"(?:{r['pattern']})" for r in by_kind["implied"])),
         any_veto=re.compile("|".join(f"(?:{r['pattern']})" for r in by_kind["veto"])),
         vetoes=tuple(re.compile(r["pattern"]) for r in by_kind["veto"]),
         cue=re.compile("|".join(f"(?:{r['pattern']})" for r in by_kind["cue"]), re.IGNORECASE),
@@ -150,9 +155,13 @@ def find_levels(text: str) -> list[LevelMention]:
     .9 with one within a sentence's length, .8 with a car or a driver there, ``IN_PASSING`` elsewhere in an article
     about driving. A level in a text that has none of these is left out.
     """
-    explicit = _find_explicit(text) if _HINT.search(text) else []
+    lowered = text.lower()
+    may_state = _HINT_SHORT.search(text) is not None or any(word in lowered for word in _HINT_WORDS)
+    explicit = _find_explicit(text) if may_state else []
     taken = [(m.start, m.end) for m in explicit]
-    implied = [m for m in _find_implied(text) if not any(m.start < end and start < m.end for start, end in taken)]
+    implied = [
+        m for m in _find_implied(text, lowered) if not any(m.start < end and start < m.end for start, end in taken)
+    ]
     return sorted(explicit + implied, key=lambda m: (m.start, m.end))
 
 
@@ -299,12 +308,11 @@ def _cue(near: str) -> str:
     return "weak" if wordings().weak_cue.search(near) else ""
 
 
-def _find_implied(text: str) -> list[LevelMention]:
-    cues = wordings()
-    if not cues.implied_hint.search(text):
-        return []
+def _find_implied(text: str, lowered: str) -> list[LevelMention]:
     found: list[LevelMention] = []
-    for pattern, low, high, confidence in cues.implied:
+    for pattern, low, high, confidence, hints in wordings().implied:
+        if not any(hint in lowered for hint in hints):
+            continue
         for match in pattern.finditer(text):
             start, end = match.span()
             if any(start < m.end and m.start < end for m in found):

@@ -33,7 +33,7 @@ _SENTENCE_END = re.compile(r"[.;:!?\n]")
 # A new clause, a contrast or an exception ends the reach of the denial.
 _CLAUSE = re.compile(
     r"\b(?:but|although|though|while|whereas|because|since|until|unless|before|"
-    r"beyond|above|exceed\w*|except|than|only|that|so|can|may|must|which|who|where|when|if)\b"
+    r"beyond|above|exceed\w*|except|than|only|that|so|can|may|must|(?:requir|need)ed\s(?:by|for|in|at)|necessary|which|who|where|when|if)\b"
     r"|\S,\s|[()\u2013\u2014]|\s-\s",
     re.IGNORECASE,
 )
