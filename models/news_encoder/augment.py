@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905
 """Other names in the same sentences, so that the model learns contexts rather than a list of firms.
 
 In: an annotated article with its sentence spans. Out: the same article with some companies renamed throughout, and
@@ -13,38 +14,13 @@ from collections.abc import Sequence
 
 from corpora.annotations import AnnotatedArticle, GoldSpan
 
-_ONSETS = tuple("b br c ch d dr f fl g gr h j k kl l m n p pl qu r s sh st t tr v w x y z zh".split())  # noqa: SIM905
-_VOWELS = tuple(["a", "e", "i", "o", "u", "ai", "ea", "ia", "io", "ou"])
+_ONSETS = "b br c ch d dr f fl g gr h j k kl l m n p pl qu r s sh st t tr v w x y z zh".split(" ")
+_VOWELS = "a e i o u ai ea ia io ou".split(" ")
 _CODAS = ("", "", "", "n", "r", "s", "l", "x", "th", "ck", "nd", "ro", "va", "ra")
-_SECOND = tuple(
-    [
-        "Robotics",
-        "Technologies",
-        "Motors",
-        "Auto",
-        "AI",
-        "Mobility",
-        "Systems",
-        "Group",
-        "Holdings",
-        "Energy",
-        "Logistics",
-        "Trucks",
-        "Semiconductor",
-        "Electronics",
-        "Capital",
-        "Ventures",
-        "Partners",
-        "Automotive",
-        "Labs",
-        "Drive",
-        "Intelligence",
-        "Networks",
-        "Industries",
-        "Bank",
-        "Software",
-    ]
-)
+_SECOND = (
+    "Robotics Technologies Motors Auto AI Mobility Systems Group Holdings Energy Logistics Trucks Semiconductor "
+    "Electronics Capital Ventures Partners Automotive Labs Drive Intelligence Networks Industries Bank Software"
+).split(" ")
 _TAILS = (".ai", " AI", "Drive", "Tech", "-Tech", "Bot", " & Co", " AG", " Inc", " Ltd", " GmbH", " SE", " NV", " Co.")
 
 
