@@ -29,7 +29,7 @@ WORDS = {
 }  # fmt: skip
 HIGHEST = 5
 # Characters on each side in which a driving word makes "Level 4" a level of driving automation: about a sentence.
-# F1 on the written articles, half A: 80 gives .958, 160 .968, 320 .970; wider takes in the next paragraph of short items.
+# F1 on half of the written articles: 80 gives .958, 160 .968, 320 .970; wider takes in the next of several short items.
 NEAR = 160
 # Confidence of a level with no driving word near, in an article about driving.
 IN_PASSING = 0.65
