@@ -14,7 +14,7 @@ import json
 import random
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,16 +143,20 @@ def batches(labelled: list[Labelled], words: int) -> Iterator[list[Labelled]]:
         yield batch
 
 
-def fit(nlp: Language, data: Split, settings: dict[str, Any], seed: int) -> dict[str, float]:
-    """Train in place, keep the weights (running averages) of the best epoch on the held-out items, return its figures."""
+def fit(
+    nlp: Language, data: Split, settings: dict[str, Any], seed: int, save: Callable[[dict[str, float]], None]
+) -> None:
+    """Train in place; after each epoch that is the best yet on the held-out items, ``save`` gets its figures.
+
+    While ``save`` runs, ``nlp`` has the running averages of the weights, so a run that is cut short keeps its best.
+    """
     fix_random_seed(seed)
     rng = random.Random(seed)
     names = sorted({one.text[s:e] for one in data.train for s, e, label in one.spans if label == "COMPANY"})
     ner = nlp.get_pipe("ner")
     optimizer = Adam(settings["learn_rate"], L2=0.01, grad_clip=1.0, L2_is_weight_decay=True, use_averages=True)
-    best, best_row, best_score, worse = ner.model.to_bytes(), {}, -1.0, 0
+    best_score, worse, step = -1.0, 0, 0
     steps_an_epoch = sum(1 for _ in batches(data.train, settings["batch_words"]))
-    step = 0
     for epoch in range(settings["epochs"]):
         started, losses = time.perf_counter(), {"ner": 0.0}
         order = list(data.train)
@@ -164,21 +168,19 @@ def fit(nlp: Language, data: Split, settings: dict[str, Any], seed: int) -> dict
             ner.update(made, sgd=optimizer, drop=settings["dropout"], losses=losses)
             step += 1
         with ner.model.use_params(optimizer.averages):
-            weights = ner.model.to_bytes()
             figures = measure(nlp, data.held_out)
-        score = (figures.scores["COMPANY"][2] + figures.scores["PLACE"][2]) / 2
-        row = {label: scores[2] for label, scores in figures.scores.items()}
-        row |= {"others_reported": figures.others_reported, "loss": float(losses["ner"])}
-        row |= {"epoch": epoch, "seconds": time.perf_counter() - started}
-        print(json.dumps({key: round(value, 4) for key, value in row.items()}), flush=True)
-        if score > best_score:
-            best, best_row, best_score, worse = weights, row, score, 0
-        else:
-            worse += 1
-            if worse >= settings["patience"]:
-                break
-    ner.model.from_bytes(best)
-    return best_row
+            score = (figures.scores["COMPANY"][2] + figures.scores["PLACE"][2]) / 2
+            row = {label: scores[2] for label, scores in figures.scores.items()}
+            row |= {"others_reported": figures.others_reported, "loss": float(losses["ner"])}
+            row |= {"epoch": epoch, "seconds": time.perf_counter() - started}
+            print(json.dumps({key: round(value, 4) for key, value in row.items()}), flush=True)
+            if score > best_score:
+                best_score, worse = score, 0
+                save(row)
+            else:
+                worse += 1
+        if worse >= settings["patience"]:
+            return
 
 
 def write(nlp: Language, base: Language, out: Path, config: dict[str, Any], figures: dict[str, float]) -> None:
@@ -221,8 +223,7 @@ def main() -> None:
     labelled = list(label_items(items, base_docs, register, read_products(GAZETTEERS)))
     data = split(items, labelled, settings["held_out"], config["seed"])
     nlp = build(base, config["labels"])
-    figures = fit(nlp, data, settings, config["seed"])
-    write(nlp, base, arguments.out, config, figures)
+    fit(nlp, data, settings, config["seed"], lambda figures: write(nlp, base, arguments.out, config, figures))
 
 
 if __name__ == "__main__":
