@@ -192,7 +192,9 @@ def _run(
         chosen = settings.load(settings_file)  # first, so that a slip in it is told at once
         name = batch_id or batches.default_batch_id(paths)
         if no_prefect:
-            return batches.run(paths, out, name, chosen, lambda *work: _without_prefect(*work, workers), screen)
+            return batches.run(
+                paths, out, name, chosen, lambda pending, order: _without_prefect(pending, order, workers), screen
+            )
         return _with_prefect(paths, out, name, settings_file, workers, screen)
     except (settings.SettingsError, InputError, batches.BatchError) as error:
         _stop(str(error), 2)
@@ -223,7 +225,9 @@ def _with_prefect(
     import flows
 
     try:
-        return flows.run_and_tell(paths, str(out), batch_id, settings_file and str(settings_file), workers, screen)
+        return flows.run_and_tell(
+            paths, str(out), batch_id, str(settings_file) if settings_file else None, workers, screen
+        )
     except flows.OrchestratorError as error:
         _stop(str(error), 1)
 

@@ -95,10 +95,8 @@ def extract(documents: Sequence[Document], models: Models, settings: Settings) -
         for document, doc, reading in zip(documents, docs, readings, strict=True):
             companies = find_companies(document, doc, reading.names, models.register, settings)
             levels = attribute_levels(find_levels(document.text), companies, doc)
-            organisations = [
-                (name.start, name.end)
-                for name in (*companies, *(span for span in reading.names if span.label == "ORGANISATION"))
-            ]
+            organisations = [(company.start, company.end) for company in companies]
+            organisations += [(name.start, name.end) for name in reading.names if name.label == "ORGANISATION"]
             places = find_locations(document, doc, reading.names, organisations, models.gazetteer, settings)
             deals = find_deals(document, doc, reading, companies, places, levels, settings)
             extractions.append(
