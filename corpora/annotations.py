@@ -16,6 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# Every model that ships holds out the same eighth of the articles, to choose epochs, thresholds and calibration.
+FOLDS = 8
+HELD_OUT_FOLD = 0
+
 
 @dataclass(frozen=True, slots=True)
 class GoldSpan:
@@ -113,7 +117,8 @@ def occurrences(text: str, surfaces: dict[str, tuple[str, str]]) -> list[GoldSpa
 def group_near_copies(texts: Sequence[str], words: int = 8, shared: float = 0.3) -> list[int]:
     """Give each text the number of its group; texts sharing that part of their word shingles stand in one group.
 
-    The share is taken of the shorter text, so that a cut copy falls in with its original.
+    The share is taken of the shorter text, so that a cut copy falls in with its original. The number of a group is
+    the index of its first text.
     """
     shingles = []
     for text in texts:
@@ -128,37 +133,45 @@ def group_near_copies(texts: Sequence[str], words: int = 8, shared: float = 0.3)
         for i, left in enumerate(indexes[:20]):
             for right in indexes[i + 1 : 20]:
                 overlap[left, right] += 1
-    parent = list(range(len(texts)))
+    near = [
+        pair for pair, n in overlap.items() if n >= shared * min(len(shingles[pair[0]]), len(shingles[pair[1]]))
+    ]
+    return _joined(len(texts), near)
+
+
+def _joined(size: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """For each of ``size`` items the first item that chains of ``pairs`` join it to."""
+    first = list(range(size))
 
     def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
+        while first[index] != index:
+            first[index] = first[first[index]]
+            index = first[index]
         return index
 
-    for (left, right), count in overlap.items():
-        if count >= shared * min(len(shingles[left]), len(shingles[right])):
-            parent[root(right)] = root(left)
-    return [root(index) for index in range(len(texts))]
+    for left, right in pairs:
+        left, right = sorted((root(left), root(right)))
+        first[right] = left
+    return [root(index) for index in range(size)]
 
 
 def split_by_group(
     articles: Sequence[AnnotatedArticle], parts: int, seed: int = 0
 ) -> list[tuple[list[AnnotatedArticle], list[AnnotatedArticle]]]:
     """Folds (training, held out) in which near copies, and articles on one event, never stand on both sides."""
-    groups = group_near_copies([a.text for a in articles])
-    event_group: dict[str, int] = {}
-    keys: list[Any] = []
-    for article, group in zip(articles, groups, strict=True):
-        events = [t for t in article.record.get("tags", []) if t.startswith("event:")]
-        keys.append(("event", event_group.setdefault(events[0], group)) if events else ("copy", group))
-    names = sorted(set(keys))
-    random.Random(seed).shuffle(names)
-    fold = {name: index % parts for index, name in enumerate(names)}
+    events = [(i, t) for i, a in enumerate(articles) for t in a.record.get("tags", []) if t.startswith("event:")]
+    first_of = {event: index for index, event in reversed(events)}
+    copies = enumerate(group_near_copies([a.text for a in articles]))
+    groups = _joined(len(articles), [*copies, *((index, first_of[event]) for index, event in events)])
+    told = {groups[index] for index, _ in events}
+    # Events stand last before shuffling: another order would move the fold that the models were held out on.
+    order = sorted(set(groups), key=lambda group: (group in told, group))
+    random.Random(seed).shuffle(order)
+    fold = {group: index % parts for index, group in enumerate(order)}
     return [
         (
-            [a for a, k in zip(articles, keys, strict=True) if fold[k] != part],
-            [a for a, k in zip(articles, keys, strict=True) if fold[k] == part],
+            [a for a, group in zip(articles, groups, strict=True) if fold[group] != part],
+            [a for a, group in zip(articles, groups, strict=True) if fold[group] == part],
         )
         for part in range(parts)
     ]

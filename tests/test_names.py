@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spacy.language import Language
 
 import pipeline.sentences  # noqa: F401  (registers the sentence component)
-from models.names.corpus import group_copies, kind_of_other, label_items, occurrences, token_tags
+from models.names.corpus import kind_of_other, label_items, occurrences, token_tags
 
 PIPELINE = Path(__file__).parents[1] / "models" / "names" / "pipeline"
 LABELS = {"COMPANY", "ORGANISATION", "PRODUCT", "PERSON", "PLACE", "DATE", "MONEY"}
@@ -191,10 +191,3 @@ def test_the_kind_of_a_name_that_is_no_company(surface: str, beside_company: boo
     from collections import Counter
 
     assert kind_of_other(surface, Counter(["ORG"]), beside_company, frozenset(), frozenset(), set()) == kind
-
-
-def test_near_copies_are_one_group() -> None:
-    story = "Nordvan will open a depot for its night vans in the old harbour of Lyon before the winter begins"
-    other = "A court in Turin has told the tram maker to stop selling a brake that Pelikan says it invented first"
-    groups = group_copies([story, other, story + ", the firm said on Monday"])
-    assert groups[0] == groups[2] != groups[1]

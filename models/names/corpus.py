@@ -253,31 +253,3 @@ def token_tags(doc: Doc, spans: Iterable[tuple[int, int, str]]) -> list[str]:
         else:
             tags[span.start : span.end] = [f"B-{label}", *[f"I-{label}"] * (len(span) - 2), f"L-{label}"]
     return tags
-
-
-def group_copies(texts: list[str], words: int = 5, shared: float = 0.3) -> list[int]:
-    """A group number for each text: texts that share many word shingles (near copies) are in one group.
-
-    Two texts are joined when they share ``shared`` of the shorter one's shingles.
-    """
-    shingles = []
-    for text in texts:
-        tokens = re.findall(r"\w+", text.lower())
-        shingles.append({hash(tuple(tokens[i : i + words])) for i in range(max(1, len(tokens) - words + 1))})
-    holders: dict[int, list[int]] = defaultdict(list)
-    parent = list(range(len(texts)))
-
-    def find(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for i, own in enumerate(shingles):
-        common = Counter(j for shingle in own for j in holders[shingle])
-        for j, count in common.items():
-            if count >= shared * min(len(own), len(shingles[j])):
-                parent[find(i)] = find(j)
-        for shingle in own:
-            holders[shingle].append(i)
-    return [find(i) for i in range(len(texts))]

@@ -27,10 +27,10 @@ from spacy.util import compile_infix_regex, fix_random_seed
 from thinc.api import Adam
 
 import pipeline.sentences  # noqa: F401  (registers the sentence component)
+from corpora.annotations import FOLDS, HELD_OUT_FOLD, annotated_article, split_by_group
 from models.names.corpus import (
     Item,
     Labelled,
-    group_copies,
     label_items,
     read_items,
     read_products,
@@ -89,18 +89,11 @@ def _copy_actions(source: Any, ner: Any, labels: dict[str, str]) -> None:
     upper.set_param("b", bias)
 
 
-def split(items: list[Item], labelled: list[Labelled], held_out: float, seed: int) -> Split:
-    """Hold out whole groups of near copies until ``held_out`` of the items are out."""
-    groups = group_copies([item["text"] for item in items])
-    order = sorted(set(groups))
-    random.Random(seed).shuffle(order)
-    out: set[int] = set()
-    while sum(group in out for group in groups) < held_out * len(items):
-        out.add(order.pop())
-    return Split(
-        [one for one, group in zip(labelled, groups, strict=True) if group not in out],
-        [item for item, group in zip(items, groups, strict=True) if group in out],
-    )
+def split(items: list[Item], labelled: list[Labelled]) -> Split:
+    """Hold out the fold that the news encoder holds out, so that what weighs both can be fitted on unseen articles."""
+    _, held_out = split_by_group([annotated_article(dict(item)) for item in items], FOLDS)[HELD_OUT_FOLD]
+    out = {article.id for article in held_out}
+    return Split([one for one in labelled if one.key not in out], [item for item in items if item["id"] in out])
 
 
 def with_other_names(one: Labelled, names: list[str], rng: random.Random) -> Labelled:
@@ -221,7 +214,7 @@ def main() -> None:
     register = read_register(GAZETTEERS)
     base_docs = list(base.pipe([item["text"] for item in items], batch_size=64))
     labelled = list(label_items(items, base_docs, register, read_products(GAZETTEERS)))
-    data = split(items, labelled, settings["held_out"], config["seed"])
+    data = split(items, labelled)
     nlp = build(base, config["labels"])
     fit(nlp, data, settings, config["seed"], lambda figures: write(nlp, base, arguments.out, config, figures))
 

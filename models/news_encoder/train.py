@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from corpora.annotations import AnnotatedArticle, company_names, read_annotations, split_by_group
+from corpora.annotations import FOLDS, HELD_OUT_FOLD, AnnotatedArticle, company_names, read_annotations, split_by_group
 from models.news_encoder.augment import rename_companies
 from models.news_encoder.dataset import IGNORED, Example, examples
 from models.news_encoder.network import Encoder, Heads, pool
@@ -30,7 +30,6 @@ from pipeline import classify, settings
 from pipeline.annotate import load_nlp
 from pipeline.windows import load_tokenizer
 
-FOLDS = 8
 TOKENS_PER_BATCH = 3000
 RENAMED_ARTICLES = 0.4  # share of articles in an epoch in which companies get other names
 RENAMED_COMPANIES = 0.6
@@ -222,7 +221,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--fold", type=int, default=HELD_OUT_FOLD)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--rate", type=float, default=8e-5)
     parser.add_argument("--resume", type=Path, help="checkpoint whose weights to start from")
