@@ -133,9 +133,7 @@ def group_near_copies(texts: Sequence[str], words: int = 8, shared: float = 0.3)
         for i, left in enumerate(indexes[:20]):
             for right in indexes[i + 1 : 20]:
                 overlap[left, right] += 1
-    near = [
-        pair for pair, n in overlap.items() if n >= shared * min(len(shingles[pair[0]]), len(shingles[pair[1]]))
-    ]
+    near = [pair for pair, n in overlap.items() if n >= shared * min(len(shingles[pair[0]]), len(shingles[pair[1]]))]
     return _joined(len(texts), near)
 
 
