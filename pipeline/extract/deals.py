@@ -51,7 +51,7 @@ ROLES: dict[DealType, tuple[str, str]] = {
     "deployment": ("operator", "partner"),
     "permit": ("applicant", "partner"),
 }
-SYMMETRIC = frozenset({"partnership", "joint_venture"})
+SYMMETRIC = frozenset({"partnership", "joint_venture"})  # no party acts more than another
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +139,8 @@ def _others(company: CompanyScores, index: int, threshold: float) -> list[str]:
 def merge(told: Sequence[Told]) -> list[Told]:
     """One deal for each type and set of parties: a headline without the partner joins the sentence that names it.
 
-    The most probable telling gives evidence, status and order; parties and places of the others are added where
-    they say more of the same deal.
+    The most probable telling gives evidence and status, the one with most parties gives those; places of a weaker
+    telling count where the stronger one has none. No two rows of the outcome are the same deal.
     """
     merged: list[Told] = []
     for deal in sorted(told, key=lambda d: (-d.probability, d.start, d.deal_type, d.parties)):
@@ -151,7 +151,7 @@ def merge(told: Sequence[Told]) -> list[Told]:
                 break
         else:
             merged.append(deal)
-    return merged
+    return merged if len(merged) == len(told) else merge(merged)  # a deal that grew may now hold another one
 
 
 def _same_deal(kept: Told, other: Told) -> bool:
