@@ -99,7 +99,9 @@ class NewsEncoder:
                 onnxruntime.InferenceSession(folder / name, options, providers=["CPUExecutionProvider"])
                 for name in ("encoder.onnx", "heads.onnx")
             )
-            self._calibration = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+            fitted = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+            self._temperatures = {head: float(fitted[head]) for head in ("tags", "status", "pair", "place")}
+            self._acting_scale, self._acting_shift = float(fitted["role"]["scale"]), float(fitted["role"]["shift"])
         except Exception as error:  # onnxruntime and tokenizers each raise types of their own
             raise ModelError(f"news encoder in {folder}: cannot be loaded ({error})") from error
         self._batch_size = batch_size
@@ -138,7 +140,7 @@ class NewsEncoder:
             hidden, tags = self._encoder.run(["hidden", "tags"], feed)
             for row, index in enumerate(chosen):
                 length = len(windows[index].input_ids)
-                out[index] = (hidden[row, :length], _softmax(tags[row, :length] / self._calibration["tags"]))
+                out[index] = (hidden[row, :length], _softmax(tags[row, :length] / self._temperatures["tags"]))
         return out
 
     def score(
@@ -165,11 +167,10 @@ class NewsEncoder:
         feed |= {name: pooled(pair_at, 2 * i) for i, name in enumerate(("first", "second", "between", "around"))}
         feed |= {"near": pair_at[:, 8], "far": pair_at[:, 9]}
         role, status, pair, place = self._heads.run(["role", "status", "pair", "place"], feed)
-        fitted = self._calibration["role"]
-        acts = _sigmoid(role * fitted["scale"] + fitted["shift"])
-        party = _sigmoid(pair / self._calibration["pair"])
-        where = _sigmoid(place / self._calibration["place"])
-        status = _softmax(status / self._calibration["status"])
+        acts = _sigmoid(role * self._acting_scale + self._acting_shift)
+        party = _sigmoid(pair / self._temperatures["pair"])
+        where = _sigmoid(place / self._temperatures["place"])
+        status = _softmax(status / self._temperatures["status"])
         scores = []
         row = column = 0
         for unit, candidates in units:
@@ -216,8 +217,11 @@ def sentence_spans(text: str, doc: Doc) -> list[Span]:
 
 
 def name_spans(text: str, window: Window, tags: NDArray[np.float32]) -> list[NameSpan]:
-    """Decode tag probabilities (tokens, 7) of the window's own sentences into names, whole words each."""
-    found = []
+    """Decode tag probabilities (tokens, 7) of the window's own sentences into names, whole words each.
+
+    Names share no text: where the pieces of one word were tagged apart, the most probable reading stands.
+    """
+    found: list[NameSpan] = []
     for unit in window.units:
         if not unit.owned:
             continue
@@ -228,14 +232,14 @@ def name_spans(text: str, window: Window, tags: NDArray[np.float32]) -> list[Nam
                 each = tags[index, 1::2] + tags[index, 2::2]
                 best = int(each.argmax())
                 begins = bool(tags[index, 1 + 2 * best] > tags[index, 2 + 2 * best])
-                inside_word = index > unit.first_token and window.starts[index] == window.ends[index - 1]
+                inside_word = index > unit.first_token and window.starts[index] <= window.ends[index - 1]
                 begins = begins and not (inside_word and label == best)
             if open_from >= 0 and (best != label or begins):
                 found.append(_name(text, window, tags, open_from, index, label))
                 open_from = -1
             if best >= 0 and open_from < 0:
                 open_from, label = index, best
-    return found
+    return _without_overlap(found)
 
 
 def _name(text: str, window: Window, tags: NDArray[np.float32], first: int, last: int, label: int) -> NameSpan:
@@ -246,6 +250,14 @@ def _name(text: str, window: Window, tags: NDArray[np.float32], first: int, last
         end += 1
     columns = tags[first:last, 1 + 2 * label] + tags[first:last, 2 + 2 * label]
     return NameSpan(start, end, LABELS[label], round(float(columns.mean()), 4), "classifier")
+
+
+def _without_overlap(names: Sequence[NameSpan]) -> list[NameSpan]:
+    kept: list[NameSpan] = []
+    for name in sorted(names, key=lambda n: (-n.probability, n.start)):
+        if all(name.end <= other.start or other.end <= name.start for other in kept):
+            kept.append(name)
+    return sorted(kept, key=lambda n: n.start)
 
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
