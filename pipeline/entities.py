@@ -14,9 +14,8 @@ import numpy as np
 
 from pipeline.windows import Unit, Window
 
-MAX_CANDIDATES = 10  # companies offered to one sentence; more than ten names in reach is a list, not a deal
-REACH = 3  # sentences before the one that tells the deal, in which "the company" may have been named
-DISTANCES = 4  # in the sentence, one before, further before, headline only
+MAX_CANDIDATES = 10  # companies, and places, offered to one sentence; more than ten names is a list, not a deal
+DISTANCES = 4  # in the sentence; before it by at most 40 tokens (about a sentence), by at most 120, by more
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +57,20 @@ def candidate_pairs(
 ) -> Iterator[tuple[Candidate, list[Candidate], list[Candidate]]]:
     """Each company that could act in ``unit``, the other companies, and the places that could be where.
 
-    Companies come from the sentence itself or from up to ``REACH`` sentences' worth of text before it.
+    All stand in the sentence itself or before it in the window; the nearest ``MAX_CANDIDATES`` of a kind are offered.
     """
-    offered = sorted((c for e in companies if (c := _seen_from(unit, e))), key=lambda c: (c.distance, c.at[0]))
-    offered = offered[:MAX_CANDIDATES]
-    toponyms = [c for e in places if (c := _seen_from(unit, e))][:MAX_CANDIDATES]
+    offered, toponyms = _nearest(unit, companies), _nearest(unit, places)
     for first in offered:
         yield (
             first,
             [_pair(unit, first, other) for other in offered if other.name != first.name],
             [_pair(unit, first, place) for place in toponyms],
         )
+
+
+def _nearest(unit: Unit, entities: Sequence[Entity]) -> list[Candidate]:
+    seen = (candidate for entity in entities if (candidate := _seen_from(unit, entity)))
+    return sorted(seen, key=lambda c: (c.distance, c.at[0]))[:MAX_CANDIDATES]
 
 
 def _seen_from(unit: Unit, entity: Entity) -> Candidate | None:
