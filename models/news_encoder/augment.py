@@ -2,7 +2,7 @@
 """Other names in the same sentences, so that the model learns contexts rather than a list of firms.
 
 In: an annotated article with its sentence spans. Out: the same article with some companies renamed throughout, and
-every offset moved along.
+every offset moved along; its ``record`` stays that of the original.
 """
 
 from __future__ import annotations
@@ -53,23 +53,22 @@ def rename_companies(
     if not new_name:
         return article, list(sentences)
     longest = {n: max((s.end - s.start for s in article.spans if s.name == n), default=0) for n in new_name}
-    pieces, olds, shifts = [], [], []
-    position = shift = 0
+    pieces: list[str] = []
+    old_ends, new_ends = [0], [0]
     for span in article.spans:
         if span.label != "COMPANY" or span.name not in new_name:
             continue
         full = new_name[span.name]
         new = full if span.end - span.start == longest[span.name] else full.split()[0]
-        pieces += [article.text[position : span.start], new]
-        shift += len(new) - (span.end - span.start)
-        position = span.end
-        olds.append(span.end)
-        shifts.append(shift)
-    text = "".join([*pieces, article.text[position:]])
+        pieces += [article.text[old_ends[-1] : span.start], new]
+        new_ends.append(new_ends[-1] + span.start - old_ends[-1] + len(new))
+        old_ends.append(span.end)
+    text = "".join([*pieces, article.text[old_ends[-1] :]])
 
     def moved(offset: int) -> int:
-        index = bisect.bisect_right(olds, offset)
-        return offset + (shifts[index - 1] if index else 0)
+        following = bisect.bisect_right(old_ends, offset)
+        new = offset + new_ends[following - 1] - old_ends[following - 1]
+        return min([new, *new_ends[following : following + 1]])  # an offset inside a name stays inside the new one
 
     spans = tuple(GoldSpan(moved(s.start), moved(s.end), s.name, s.label) for s in article.spans)
     deals = tuple(dataclasses.replace(d, start=moved(d.start), end=moved(d.end)) for d in article.deals)

@@ -1,8 +1,8 @@
 """Training examples: annotated articles to windows with targets.
 
-In: ``AnnotatedArticle`` records and a function that gives sentence spans. Out: ``Example`` records of numpy arrays.
+In: ``AnnotatedArticle`` records with their sentence spans. Out: ``Example`` records of numpy arrays.
 What the annotation leaves open (optional items, other types a careful reader could defend, a second sentence that
-tells the same deal) carries no loss.
+tells the same deal) carries no loss; an optional deal teaches only its status.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tokenizers import Tokenizer
 
 from corpora.annotations import AnnotatedArticle, GoldDeal, GoldSpan
 from pipeline.entities import Candidate, candidate_pairs, entities_of_window
+from pipeline.extract.deals import SYMMETRIC
 from pipeline.records import DEAL_STATUSES, DEAL_TYPES
 from pipeline.windows import Unit, Window, make_windows
 
 TAGS = ("O", "B-COMPANY", "I-COMPANY", "B-ORGANISATION", "I-ORGANISATION", "B-PLACE", "I-PLACE")
 IGNORED = -100
-SYMMETRIC = frozenset({"partnership", "joint_venture"})  # either party may be named first
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Example:
     tags: NDArray[np.int64]  # (tokens,)
     sentence_at: NDArray[np.int64]  # (sentences, 2)
     sentence_types: NDArray[np.float32]  # (sentences, types)
-    role_at: NDArray[np.int64]  # (roles, 6): mention, sentence, distance, text between
+    role_at: NDArray[np.int64]  # (roles, 7), as ``pipeline.entities.Candidate`` says
     role_types: NDArray[np.float32]  # (roles, types): acts in a deal of that type
     role_status: NDArray[np.int64]  # (roles, types): index of the status
-    pair_at: NDArray[np.int64]  # (pairs, 9)
+    pair_at: NDArray[np.int64]  # (pairs, 10), as ``pipeline.entities.Candidate`` says
     pair_types: NDArray[np.float32]  # (pairs, types): the second is a party to the first one's deal
-    place_at: NDArray[np.int64]
-    place_types: NDArray[np.float32]
+    place_at: NDArray[np.int64]  # (places, 10), only for companies that act in a deal told here
+    place_types: NDArray[np.float32]  # (places, types): the place is where that deal happens
 
 
 def examples(
@@ -52,7 +52,7 @@ def examples(
 ) -> list[Example]:
     """Windows of one article. ``distractors``: share of names that are no companies and yet offered as parties."""
     windows = make_windows(article.text, sentences, tokenizer)
-    offered = [s for s in article.spans if s.label == "COMPANY" or (s.label in ("ORGANISATION", "UNCERTAIN"))]
+    offered = [s for s in article.spans if s.label != "PLACE"]
     kept = {s.name for s in offered if s.label == "COMPANY" or rng.random() < distractors}
     offered = [s for s in offered if s.name in kept]
     places = [s for s in article.spans if s.label == "PLACE"]
@@ -128,10 +128,6 @@ def _example(
 
 def _acts(deal: GoldDeal, entity: Candidate) -> bool:
     return entity.name in deal.parties if deal.types[0] in SYMMETRIC else entity.name == deal.parties[0]
-
-
-def _acts_with(deal: GoldDeal, acting: Candidate, other: Candidate) -> bool:
-    return _acts(deal, acting) and other.name in deal.parties
 
 
 def _could_tell(deal: GoldDeal, unit: Unit, spans: Sequence[GoldSpan]) -> bool:
