@@ -83,16 +83,21 @@ def load(path: Path | str | None = None) -> Settings:
     """
     values = _read(DEFAULTS)
     if path is not None:
-        for section, keys in _read(Path(path)).items():
-            if section not in values:
-                raise SettingsError(f"{path}: unknown section [{section}]{_nearest(section, values)}")
-            if not isinstance(keys, dict):
-                raise SettingsError(f"{path}: [{section}] must be a table")
-            for key, value in keys.items():
-                if key not in values[section]:
-                    raise SettingsError(f"{path}: unknown key {section}.{key}{_nearest(key, values[section])}")
-                values[section][key] = value
+        _lay_over(values, _read(Path(path)), str(path), "")
     return typing.cast(Settings, _build(Settings, values, str(path or DEFAULTS), ""))
+
+
+def _lay_over(values: dict[str, Any], stated: dict[str, Any], source: str, where: str) -> None:
+    for key, value in stated.items():
+        name = f"{where}.{key}".lstrip(".")
+        if key not in values:
+            raise SettingsError(f"{source}: unknown {'key' if where else 'section'} {name}{_nearest(key, values)}")
+        if not isinstance(values[key], dict):
+            values[key] = value
+        elif isinstance(value, dict):
+            _lay_over(values[key], value, source, name)
+        else:
+            raise SettingsError(f"{source}: [{name}] must be a table")
 
 
 def _read(path: Path) -> dict[str, Any]:
