@@ -25,7 +25,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.server.api.server import SubprocessASGIServer
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from pipeline import batches, settings, workers
@@ -119,6 +119,9 @@ def _local_server() -> Iterator[None]:
     if PREFECT_API_URL.value():
         yield
         return
+    home = PREFECT_HOME.value()
+    if home.exists() and not os.access(home, os.W_OK):  # the server would die of it, and be waited for in vain
+        raise OrchestratorError(f"Prefect cannot write to {home} (PREFECT_HOME); --no-prefect does without")
     server = SubprocessASGIServer()
     try:
         server.start(timeout=STARTUP_SECONDS)

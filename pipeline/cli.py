@@ -6,12 +6,14 @@ on standard output with ``--json``. Exit codes are in ``EXIT_CODES``. It decides
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -74,6 +76,15 @@ class Screen:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+
+    def interrupt(self, *_: object) -> None:
+        """End this process now, as a signal asks: unfinished work is safe, and so are the tables.
+
+        At once, because what waits for workers or for Prefect's server, which the same Ctrl-C has stopped, hangs.
+        """
+        self._bar.stop()
+        err.print("roadwire: interrupted; the same command goes on from there")
+        os._exit(130)
 
     def note(self, text: str) -> None:
         if not self._quiet:
@@ -141,7 +152,7 @@ def run(
     The same command again replaces the batch by the same rows; after an interruption it goes on where it stopped.
     """
     begun = time.monotonic()
-    with Screen(quiet) as screen:
+    with Screen(quiet) as screen, _handling(screen.interrupt):
         screen.note("loading")
         outcome = _run(paths, out, batch, workers or _cores(), no_prefect, settings, screen)
     seconds = time.monotonic() - begun
@@ -166,10 +177,19 @@ def main() -> None:
     # One thread a process: workers share the cores, and results do not depend on how a sum was split.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    # After Ctrl-C, Python's bookkeeper of a pool's semaphores cleans them up and complains.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    app()
+
+
+@contextlib.contextmanager
+def _handling(interrupt: Callable[..., None]) -> Iterator[None]:
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        app()
-    except KeyboardInterrupt:
-        _stop("interrupted; the same command goes on from there", 130)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run(

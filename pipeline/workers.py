@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -43,6 +44,7 @@ def prepare_process(order: Order, follow_parent: bool = True) -> None:
     _Worker.order = order
     parent = multiprocessing.parent_process()
     if follow_parent and parent is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
 
 

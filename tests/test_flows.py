@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -176,4 +177,23 @@ def test_prefect_and_its_server_end_with_a_run_that_is_killed(
         time.sleep(0.1)
     process.kill()
     process.wait()
+    assert not kill._outlived(process.pid)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_every_process_at_once_and_says_what_to_do(
+    undisturbed: tuple[Path, dict[str, bytes], float], tmp_path: Path
+) -> None:
+    chosen, _, _ = undisturbed
+    process = subprocess.Popen(
+        [*kill.command(SAMPLES, tmp_path, chosen, workers=2, prefect=False)],
+        env=kill.environment(), cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not list(tmp_path.glob(".roadwire/*/*.arrow")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted; the same command goes on from there" in told
     assert not kill._outlived(process.pid)
