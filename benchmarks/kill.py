@@ -124,12 +124,16 @@ def main() -> int:
         seconds = finish(command(paths, undisturbed, settings, told.workers, told.prefect))
         expected = contents(undisturbed)
         print(f"undisturbed: {seconds:.1f} s, {len(expected)} files", flush=True)
-        kills = []
-        for number in range(told.kills):
-            out = Path(folder) / f"out{number}"
-            call = command(paths, out, settings, told.workers, told.prefect)
-            kills.append(kill_and_finish(call, out, moments.uniform(0.05, 1.0) * seconds, expected))
-            print(f"{number + 1:2}. {kills[-1]}", flush=True)
+        kills: list[Kill] = []
+        while len(kills) < told.kills:
+            with tempfile.TemporaryDirectory(dir=folder) as out:
+                call = command(paths, Path(out), settings, told.workers, told.prefect)
+                kill = kill_and_finish(call, Path(out), moments.uniform(0.05, 1.0) * seconds, expected)
+            if kill.finished_before:  # this run was faster than the first one: draw again, below its time
+                seconds = min(seconds, kill.after)
+                continue
+            kills.append(kill)
+            print(f"{len(kills):2}. {kill}", flush=True)
     good = sum(kill.good for kill in kills)
     print(f"{good} of {len(kills)} as undisturbed")
     return 0 if good == len(kills) else 1
