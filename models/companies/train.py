@@ -2,7 +2,8 @@
 
 In: annotated articles (``docs/annotation.md``) and, for each, the name spans of every recogniser that will run, as
 JSON lines ``{"id": ..., "sentence_starts": [...], "spans": [[start, end, label, probability, method], ...]}``.
-Spans of a recogniser that was trained on these articles must be out of fold, or it is trusted too much.
+Spans of a recogniser that was trained on these articles must be out of fold, or it is trusted too much
+(``models.companies.spans`` writes them); articles without spans are left out.
 Out: ``weights.json`` beside this file, with the figures of a grouped cross-validation. It trains no recogniser.
 
     python -m models.companies.train --articles annotated.jsonl.gz written.jsonl.gz --spans spans.jsonl.gz
@@ -122,8 +123,8 @@ def main() -> None:
     parser.add_argument("--spans", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("weights.json"))
     arguments = parser.parse_args()
-    articles = [article for path in arguments.articles for article in read_jsonl(path)]
     spans = {row["id"]: row for row in read_jsonl(arguments.spans)}
+    articles = [article for path in arguments.articles for article in read_jsonl(path) if article["id"] in spans]
     rows = examples(articles, spans)
     features = sorted({name for row in rows for name in row.evidence})
     scores = cross_validate(articles, rows, features)

@@ -4,16 +4,17 @@
 
 Runs the pipeline up to the sentence scores, puts deals together at a low threshold, and compares each with the
 annotation: right means a defensible type, the acting party among the parties, and at least half of the parties
-(Jaccard). Writes ``role`` in calibration.json, a logistic map from the head's logit to the share of right rows
-(Platt 1999), and prints for each deal type the threshold with the best F1; types with fewer than ``ENOUGH`` annotated
-deals take the one of all types together. The thresholds go into ``pipeline/settings.toml`` by hand.
+(Jaccard); exact, all of them and no other. The threshold of the other parties is that with the best sum of the two F1.
+Writes ``role`` in calibration.json, a logistic map from the head's logit to the share of right rows
+(Platt 1999), and prints for each deal type a threshold: half way between the one with its best F1 and the best one of
+all types together, and this last one for types with fewer than ``ENOUGH`` annotated deals. The thresholds go into ``pipeline/settings.toml`` by hand.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 
 from corpora.annotations import AnnotatedArticle, GoldDeal, read_annotations
 from pipeline import annotate, settings
+from pipeline.classify import SentenceScores
 from pipeline.extract.companies import find_companies
 from pipeline.extract.deals import Told, deals_of_sentence, merge, place_key
 from pipeline.extract.locations import find_locations
@@ -30,7 +32,8 @@ from pipeline.records import DEAL_TYPES, CompanyMention, Document
 from pipeline.run import Models, load_models
 
 ENOUGH = 30
-LOW = 0.02
+LOW = 0.1
+PARTY_GRID = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 GRID = np.arange(0.1, 0.81, 0.02)
 
 
@@ -41,16 +44,25 @@ class Row:
     deal_type: str
     probability: float
     right: bool | None
+    exact: bool = False
 
 
-def low(of: settings.Settings) -> settings.Settings:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One article as scored: what a threshold turns into deals, and what the annotation says."""
+
+    scores: Sequence[SentenceScores]
+    gold: Sequence[GoldDeal]
+    names: Mapping[str, str]
+
+
+def low(of: settings.Settings, party: float) -> settings.Settings:
     """The settings with every deal threshold lowered, so that the sweep sees what lies below."""
-    thresholds = replace(of.thresholds, deal=dict.fromkeys(DEAL_TYPES, LOW))
-    return replace(of, thresholds=thresholds)
+    return replace(of, thresholds=replace(of.thresholds, deal=dict.fromkeys(DEAL_TYPES, LOW), party=party))
 
 
-def told_deals(article: AnnotatedArticle, models: Models, of: settings.Settings) -> tuple[list[Told], dict[str, str]]:
-    """Merged deals of one article, and the gold name of each predicted company that stands on a gold mention."""
+def case_of(article: AnnotatedArticle, models: Models, of: settings.Settings) -> Case:
+    """Run the pipeline up to the sentence scores; a predicted company bears the gold name on whose mention it stands."""
     document = Document(article.id, f"{article.id}.txt", article.text)
     with models.nlp.memory_zone():
         doc = annotate.annotate(models.nlp, [document])[0]
@@ -62,8 +74,16 @@ def told_deals(article: AnnotatedArticle, models: Models, of: settings.Settings)
         scores = reading.score_deals(
             [(m.start, m.end, m.company_id) for m in companies], [(m.start, m.end, place_key(m)) for m in places]
         )
-    told = merge([deal for sentence in scores for deal in deals_of_sentence(sentence, of)])
-    return told, _gold_names(article, companies)
+    return Case(scores, article.deals, _gold_names(article, companies))
+
+
+def rows_of(cases: Sequence[Case], of: settings.Settings) -> list[Row]:
+    """The deals that the settings make of the cases, judged; those left open by the annotation are left out."""
+    rows: list[Row] = []
+    for case in cases:
+        told = merge([deal for sentence in case.scores for deal in deals_of_sentence(sentence, of)])
+        rows += judge(told, case.gold, case.names)
+    return [row for row in rows if row.right is not None]
 
 
 def _gold_names(article: AnnotatedArticle, companies: Sequence[CompanyMention]) -> dict[str, str]:
@@ -89,7 +109,8 @@ def judge(told: Sequence[Told], gold: Sequence[GoldDeal], names: Mapping[str, st
         best = max(options, key=lambda g: (not g.optional, _overlap(parties, set(g.parties))), default=None)
         if best:
             free.remove(best)
-        rows.append(Row(deal.deal_type, deal.probability, None if best and best.optional else best is not None))
+        right = None if best and best.optional else best is not None
+        rows.append(Row(deal.deal_type, deal.probability, right, best is not None and parties == set(best.parties)))
     return rows
 
 
@@ -97,15 +118,31 @@ def _overlap(left: set[str], right: set[str]) -> float:
     return len(left & right) / len(left | right)
 
 
-def best_threshold(rows: Sequence[Row], required: int) -> tuple[float, float]:
-    """(threshold, F1) with the best F1 over the grid."""
+def best_threshold(rows: Sequence[Row], required: int) -> tuple[float, float, float]:
+    """(threshold, F1, F1 of exact party sets), the threshold that with the best F1 over the grid."""
 
-    def f1(threshold: float) -> float:
-        kept = [row for row in rows if row.right is not None and row.probability >= threshold]
-        return 2 * sum(bool(row.right) for row in kept) / max(1, len(kept) + required)
+    def f1(threshold: float, exact: bool = False) -> float:
+        kept = [row for row in rows if row.probability >= threshold]
+        return 2 * sum(row.exact if exact else bool(row.right) for row in kept) / max(1, len(kept) + required)
 
-    best = max(GRID, key=f1)
-    return round(float(best), 2), round(f1(float(best)), 4)
+    best = float(max(GRID, key=f1))
+    return round(best, 2), round(f1(best), 4), round(f1(best, exact=True), 4)
+
+
+def calibrated(rows: Sequence[Row]) -> tuple[list[Row], dict[str, float]]:
+    """Rows whose probability is the fitted share of right ones, and the fitted map."""
+    logits = np.log([row.probability / (1 - row.probability + 1e-9) for row in rows]).reshape(-1, 1)
+    fitted = LogisticRegression(C=1e6).fit(logits, [bool(row.right) for row in rows])
+    said = fitted.predict_proba(logits)[:, 1]
+    shape = {"scale": round(float(fitted.coef_[0][0]), 4), "shift": round(float(fitted.intercept_[0]), 4)}
+    return [replace(row, probability=float(p)) for row, p in zip(rows, said, strict=True)], shape
+
+
+def calibration_error(rows: Sequence[Row]) -> float:
+    """Expected calibration error over ten bins of equal width."""
+    bins = np.array([min(9, int(row.probability * 10)) for row in rows])
+    gaps = np.array([row.probability - float(bool(row.right)) for row in rows])
+    return round(float(sum(abs(gaps[bins == b].mean()) * (bins == b).mean() for b in set(bins.tolist()))), 4)
 
 
 def main() -> None:
@@ -119,45 +156,31 @@ def main() -> None:
     calibration = json.loads(path.read_text())
     calibration["role"] = {"scale": 1.0, "shift": 0.0}
     path.write_text(json.dumps(calibration, indent=1) + "\n")
-    of = low(settings.load())
-    models = load_models(of)
-    rows: list[Row] = []
-    required: dict[str, int] = defaultdict(int)
-    for name in ("annotated", "written"):
-        for article in read_annotations(arguments.data / f"{name}.jsonl.gz"):
-            if article.id in kept:
-                rows += judge(*_paired(article, models, of))
-                for deal in article.deals:
-                    required[deal.types[0]] += not deal.optional
-    known = [row for row in rows if row.right is not None]
-    logits = np.log([row.probability / (1 - row.probability + 1e-9) for row in known]).reshape(-1, 1)
-    fitted = LogisticRegression(C=1e6).fit(logits, [bool(row.right) for row in known])
-    scale, shift = float(fitted.coef_[0][0]), float(fitted.intercept_[0])
-    calibration["role"] = {"scale": round(scale, 4), "shift": round(shift, 4)}
+    defaults = settings.load()
+    models = load_models(defaults)
+    articles = [a for n in ("annotated", "written") for a in read_annotations(arguments.data / f"{n}.jsonl.gz")]
+    cases = [case_of(article, models, defaults) for article in articles if article.id in kept]
+    required = Counter(deal.types[0] for case in cases for deal in case.gold if not deal.optional)
+    by_party = {party: calibrated(rows_of(cases, low(defaults, party))) for party in PARTY_GRID}
+    found = {party: best_threshold(rows, required.total()) for party, (rows, _) in by_party.items()}
+    for party, (threshold, f1, exact) in found.items():
+        print(f"party = {party}: deal threshold {threshold}, F1 {f1}, exact {exact}")
+    party = max(found, key=lambda p: found[p][1] + found[p][2])
+    rows, calibration["role"] = by_party[party]
     path.write_text(json.dumps(calibration, indent=1) + "\n")
-    said = fitted.predict_proba(logits)[:, 1]
-    calibrated = [replace(row, probability=float(p)) for row, p in zip(known, said, strict=True)]
-    overall, f1 = best_threshold(calibrated, sum(required.values()))
-    print(json.dumps({"role": calibration["role"], "all types": [overall, f1], "required": sum(required.values())}))
+    print(f"chosen party = {party}; {required.total()} required deals; role {calibration['role']}")
+    overall = found[party][0]
     for kind in DEAL_TYPES:
-        own = [row for row in calibrated if row.deal_type == kind]
-        threshold, f1 = best_threshold(own, required[kind]) if required[kind] >= ENOUGH else (overall, float("nan"))
-        print(f"{kind} = {threshold}  # F1 {f1} of {required[kind]}")
-    above = [row for row in calibrated if row.probability >= overall]
-    bins = np.array([int(row.probability * 10) for row in above])
-    gaps = [
-        abs(np.mean([row.probability - float(bool(row.right)) for row, b in zip(above, bins, strict=True) if b == k]))
-        * np.mean(bins == k)
-        for k in set(bins.tolist())
-    ]
-    print(json.dumps({"expected_calibration_error_of_rows": round(float(sum(gaps)), 4), "rows": len(above)}))
-
-
-def _paired(
-    article: AnnotatedArticle, models: Models, of: settings.Settings
-) -> tuple[list[Told], Sequence[GoldDeal], dict[str, str]]:
-    told, names = told_deals(article, models, of)
-    return told, article.deals, names
+        own = [row for row in rows if row.deal_type == kind]
+        threshold, f1, _ = best_threshold(own, required[kind])
+        chosen = round((threshold + overall) / 2, 2) if required[kind] >= ENOUGH else overall
+        print(f"{kind} = {chosen}  # best F1 {f1} at {threshold}, {required[kind]} required")
+    above = [row for row in rows if row.probability >= overall]
+    print(
+        json.dumps(
+            {"calibration_error_all": calibration_error(rows), "above": calibration_error(above), "n": len(above)}
+        )
+    )
 
 
 if __name__ == "__main__":
