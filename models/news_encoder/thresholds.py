@@ -7,7 +7,8 @@ annotation: right means a defensible type, the acting party among the parties, a
 (Jaccard); exact, all of them and no other. The threshold of the other parties is that with the best sum of the two F1.
 Writes ``role`` in calibration.json, a logistic map from the head's logit to the share of right rows
 (Platt 1999), and prints for each deal type a threshold: half way between the one with its best F1 and the best one of
-all types together, and this last one for types with fewer than ``ENOUGH`` annotated deals. The thresholds go into ``pipeline/settings.toml`` by hand.
+all types together, and this last one for types with fewer than ``ENOUGH`` annotated deals. The thresholds go into
+``pipeline/settings.toml`` by hand.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def low(of: settings.Settings, party: float) -> settings.Settings:
 
 
 def case_of(article: AnnotatedArticle, models: Models, of: settings.Settings) -> Case:
-    """Run the pipeline up to the sentence scores; a predicted company bears the gold name on whose mention it stands."""
+    """Run the pipeline up to the sentence scores; a predicted company bears the gold name of the mention it is on."""
     document = Document(article.id, f"{article.id}.txt", article.text)
     with models.nlp.memory_zone():
         doc = annotate.annotate(models.nlp, [document])[0]
