@@ -134,6 +134,14 @@ def test_without_a_time_of_publication_only_a_stated_day_is_an_announcement():
     assert announced_date(text, (48, len(text)), dates, None) is None
 
 
+@pytest.mark.parametrize(
+    "words", ["this morning", "the coming year", "next week", "the following month", "last quarter"]
+)
+def test_a_line_end_between_the_words_changes_nothing(words):
+    (plain,), (wrapped,) = (find_dates(f"He moves {w} on.", PUBLISHED) for w in (words, words.replace(" ", "\n")))
+    assert (wrapped.date, wrapped.precision) == (plain.date, plain.precision)
+
+
 PIECES = st.sampled_from(
     [
         "in ",
@@ -153,6 +161,11 @@ PIECES = st.sampled_from(
         "end",
         "\n",
         "two weeks ago",
+        "this ",
+        "this\n",
+        "morning",
+        "coming ",
+        "coming\n",
     ]
 )
 

@@ -58,6 +58,8 @@ def explicit(text):
         # but distant levels that are only listed are two
         ("It sells L2 and L4 vehicles.", [("L2", 2, 2, False), ("L4", 4, 4, False)]),
         ("The gap between L2+ and L3 cars.", [("L2+", 2, 2, True), ("L3", 3, 3, False)]),
+        # what lies beyond a strong Level 2 is Level 3
+        ("The robotaxi firm aims beyond L2+ cars.", [("beyond L2+", 3, 5, False)]),
         # a number that follows may count something else
         ("A Level 4 truck and 3 vans.", [("Level 4", 4, 4, False)]),
         ("At Level 4 and 3 million kilometres, the robotaxi is ahead.", [("Level 4", 4, 4, False)]),

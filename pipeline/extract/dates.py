@@ -91,8 +91,8 @@ def find_dates(text: str, published_at: datetime | None) -> list[DateMention]:
 
 
 def _said(match: re.Match[str], group: str) -> str:
-    """What a part of the pattern has read; "" where this pattern has no such part or it is absent."""
-    return match.groupdict().get(group) or ""
+    """What a part of the pattern has read, in lower case; "" where this pattern has no such part or it is absent."""
+    return " ".join((match.groupdict().get(group) or "").lower().split())
 
 
 def _month_of(match: re.Match[str]) -> int:
@@ -163,7 +163,7 @@ def _bare_month(match: re.Match[str], today: date | None) -> Resolved | None:
     if today is None:
         return None
     month = _month_of(match)
-    when = _said(match, "when").lower()
+    when = _said(match, "when")
     if when.startswith(("last", "the prev", "the past")):
         return date(today.year - (month >= today.month), month, 1), "month"
     if when.startswith(("next", "the com", "the foll")):
@@ -178,7 +178,7 @@ def _year_said(match: re.Match[str], today: date | None) -> int | None:
         return int(year)
     if today is None:
         return None
-    relative = _said(match, "relative").lower()
+    relative = _said(match, "relative")
     if relative:
         return today.year + (
             1 if relative.startswith(("next", "the foll")) else -1 if relative.startswith("last") else 0
@@ -208,7 +208,7 @@ def _season(match: re.Match[str], today: date | None) -> Resolved | None:
     month = SEASONS[match["season"].lower()]
     year = _year_said(match, today)
     if year is None and today is not None:
-        when = _said(match, "when").lower()
+        when = _said(match, "when")
         if when.startswith("last"):
             year = today.year - (month + 2 >= today.month)
         elif when.startswith(("next", "the com")):
@@ -224,7 +224,7 @@ def _part_of_year(match: re.Match[str], today: date | None) -> Resolved | None:
     year = _year_said(match, today)
     if year is None:
         return None
-    part = re.sub(r"[\s-]+", " ", match["part"].lower())
+    part = _said(match, "part")
     if part.startswith("early") or "beginning" in part or "start" in part:
         return date(year, 1, 1), "half"
     if part.startswith("late"):
@@ -247,7 +247,7 @@ def _relative_unit(match: re.Match[str], today: date | None) -> Resolved | None:
     """ "next year", "last month", "this quarter", "last week"."""
     if today is None:
         return None
-    when, unit = match["when"].lower(), match["unit"].lower()
+    when, unit = _said(match, "when"), _said(match, "unit")
     step = (
         1
         if when.startswith(("next", "the com", "the foll"))
@@ -275,7 +275,7 @@ def _distance(match: re.Match[str], today: date | None) -> Resolved | None:
     if today is None:
         return None
     number = int(match["number"]) if match["number"].isdigit() else NUMBERS[match["number"].lower()]
-    sign, unit = (-1 if _said(match, "ago") else 1), match["unit"].lower()
+    sign, unit = (-1 if _said(match, "ago") else 1), _said(match, "unit")
     if unit == "year":
         return date(today.year + sign * number, 1, 1), "year"
     if unit == "month":
@@ -289,7 +289,7 @@ def _weekday(match: re.Match[str], today: date | None) -> Resolved | None:
     if today is None:
         return None
     back = (today.weekday() - WEEKDAYS[match["weekday"][:3].lower()]) % 7
-    when = _said(match, "when").lower()
+    when = _said(match, "when")
     if when.startswith(("next", "the com", "the foll")) or (not when and _weekday_ahead(match)):
         return today + timedelta(days=7 - back), "day"
     # "last Monday", said on a Monday, is a week ago.
@@ -307,7 +307,7 @@ def _weekday_ahead(match: re.Match[str]) -> bool:
 def _near_day(match: re.Match[str], today: date | None) -> Resolved | None:
     if today is None:
         return None
-    offset = {"today": 0, "tonight": 0, "yesterday": -1, "tomorrow": 1, "this morning": 0}[match["span"].lower()]
+    offset = {"today": 0, "tonight": 0, "yesterday": -1, "tomorrow": 1, "this morning": 0}[_said(match, "span")]
     return today + timedelta(days=offset), "day"
 
 

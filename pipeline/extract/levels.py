@@ -224,7 +224,7 @@ def _read(match: re.Match[str]) -> _Reading:
         end = position = more.end()
     complete = end == match.end("rest")
     plus = plus and low == high
-    if plus and low == high and low > 2:
+    if plus and low > 2:
         high, plus = HIGHEST, False
     if complete and match["up"]:
         high, end = HIGHEST, match.end("up")
@@ -235,7 +235,7 @@ def _read(match: re.Match[str]) -> _Reading:
     if before in ("above", "beyond", "higher than"):
         # "certified no higher than", "nothing above Level 2": what it has is Level 2.
         if not _DENIED_FLOOR.search(text[max(0, match.start() - 70) : match.start()]) and low == high < HIGHEST:
-            start, low, high = match.start(), low + 1, HIGHEST
+            start, low, high, plus = match.start(), low + 1, HIGHEST, False
     elif before:
         start, high = match.start(), HIGHEST
     sae = re.search(rf"SAE|J3016|{_AREA}|Automati|Autonomie", match["head"]) is not None

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import math
 import re
 from dataclasses import dataclass
 from importlib import resources
@@ -128,21 +129,25 @@ def find_amounts(text: str) -> list[Amount]:
             continue
         context = known.symbols_by_context.get(symbol)
         is_other = context is not None and context[0].search(text) is not None
-        found.append(_amount(text, match, context[1] if context and is_other else known.symbols[symbol]))
+        currency = context[1] if context and is_other else known.symbols[symbol]
+        if amount := _amount(text, match, currency):
+            found.append(amount)
     for match in known.suffixed.finditer(text):
-        currency = _named(text, match)
-        if currency and not any(a.start < match.end() and match.start() < a.end for a in found):
-            found.append(_amount(text, match, currency))
+        named = _named(text, match)
+        amount = _amount(text, match, named) if named else None
+        if amount and not any(a.start < amount.end and amount.start < a.end for a in found):
+            found.append(amount)
     return _with_ranges(text, sorted(found, key=lambda a: a.start))
 
 
-def _value(number: str) -> float:
+def _value(number: str) -> float | None:
+    """What the digits or words say; None where commas and points group no number ("1,23,45", "12,50.75")."""
     if not number[0].isdigit():
         return WORDS[re.sub(r"\s", " ", number.lower())]
     plain = re.sub(r"[ \u00a0\u202f]", "", number)
     # "1,500" groups thousands, "1,5" is a decimal comma; Indian grouping is "12,34,000".
     plain = plain.replace(",", "") if re.search(r",\d{3}(?!\d)", plain) else plain.replace(",", ".")
-    return float(plain)
+    return float(plain) if plain.count(".") <= 1 else None
 
 
 def _scale(match: re.Match[str]) -> float:
@@ -153,9 +158,13 @@ def _scale(match: re.Match[str]) -> float:
     return factor
 
 
-def _amount(text: str, match: re.Match[str], currency: str) -> Amount:
+def _amount(text: str, match: re.Match[str], currency: str) -> Amount | None:
+    """The sum that ``match`` has read; None where its figures are none, or too many for a number."""
+    value = _value(match["number"])
+    if value is None or not math.isfinite(value * _scale(match)):
+        return None
     start, end = match.span()
-    return Amount(start, end, text[start:end], round(_value(match["number"]) * _scale(match), 2), currency)
+    return Amount(start, end, text[start:end], round(value * _scale(match), 2), currency)
 
 
 def _named(text: str, match: re.Match[str]) -> str | None:
@@ -188,10 +197,11 @@ def _with_ranges(text: str, amounts: list[Amount]) -> list[Amount]:
                 value = round(previous.amount * unit, 2)
                 out[-1] = Amount(previous.start, previous.end, previous.surface, value, previous.currency)
         elif low := re.search(rf"(?<![\w.,])({_DIGITS}){_RANGE}$", text[max(0, amount.start - 24) : amount.start]):
-            value = round(_value(low[1]) * _unit(amount), 2)
+            lower = _value(low[1])
             # Only a rising pair is a range: "in 2025 and 3 million euros" is none.
-            if amount.surface[0].isdigit() and value < amount.amount and _unit(amount) > 1:
+            if lower and amount.surface[0].isdigit() and lower * _unit(amount) < amount.amount and _unit(amount) > 1:
                 start = max(0, amount.start - 24) + low.start(1)
+                value = round(lower * _unit(amount), 2)
                 out.append(Amount(start, start + len(low[1]), low[1], value, amount.currency))
         out.append(amount)
     return out

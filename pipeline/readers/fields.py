@@ -7,6 +7,7 @@ are HTML are reduced to their text. Values are not parsed here: a time stays the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -72,8 +73,10 @@ def _as_text(value: Any) -> str | None:
         return (value if value.tzinfo is None else value.astimezone(UTC)).isoformat()
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, int | float):
-        return str(int(value)) if value == int(value) else str(value)
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else str(value) if math.isfinite(value) else None
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, Mapping):  # {"name": "…"}, as authors and publishers often are
         return next((found for key in ("name", "title", "value") if (found := _as_text(value.get(key)))), None)
     if isinstance(value, list | tuple):
