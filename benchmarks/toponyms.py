@@ -18,7 +18,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from pipeline.link.places import load_gazetteer, resolve
+from pipeline.link.place_gazetteer import load_gazetteer
+from pipeline.link.places import resolve
 
 KILOMETRES = 161.0  # 100 miles, the customary radius
 

@@ -79,9 +79,6 @@ class CompanyRegister:
     names: Mapping[str, tuple[KnownName, ...]]
     by_first_word: Mapping[str, tuple[Spelling, ...]]
 
-    def company(self, company_id: str) -> Company:
-        return self.companies[company_id]
-
 
 @cache
 def load_register(folder: Path = GAZETTEERS) -> CompanyRegister:

@@ -97,8 +97,8 @@ def extract(documents: Sequence[Document], models: Models, settings: Settings) -
             levels = attribute_levels(find_levels(document.text), companies, doc)
             organisations = [(company.start, company.end) for company in companies]
             organisations += [(name.start, name.end) for name in reading.names if name.label == "ORGANISATION"]
-            places = find_locations(document, doc, reading.names, organisations, models.gazetteer, settings)
-            deals = find_deals(document, doc, reading, companies, places, levels, settings)
+            places = find_locations(document, reading.names, organisations, models.gazetteer, settings)
+            deals = find_deals(document, reading, companies, places, levels, settings)
             extractions.append(
                 Extraction(document, reading.relevance, tuple(companies), tuple(levels), tuple(places), tuple(deals))
             )

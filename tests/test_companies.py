@@ -222,7 +222,7 @@ class TestRegister:
 
     def test_what_is_right_loads(self, tmp_path: Path) -> None:
         register = load_register(self.write(tmp_path))
-        assert register.company("kestrel").hq_country == "NO"
+        assert register.companies["kestrel"].hq_country == "NO"
         assert [spelling.text for spelling in register.by_first_word["kestrel"]] == ["Kestrel"]
 
     @pytest.mark.parametrize(

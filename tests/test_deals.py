@@ -317,7 +317,7 @@ SUPPLY_TOLD = sentence(SUPPLY, start=START, end=END)
 
 def rows(*scores, of=None, levels=(), locations=(BONN, OSLO), settings=SETTINGS):
     read = of or document()
-    return find_deals(read, None, FakeReading(*scores), mentions(read.text), locations, levels, settings)
+    return find_deals(read, FakeReading(*scores), mentions(read.text), locations, levels, settings)
 
 
 def test_a_row():
@@ -337,7 +337,7 @@ def test_a_row():
 
 def test_the_reading_is_asked_about_all_mentions_under_their_ids():
     reading = FakeReading()
-    assert find_deals(document(), None, reading, mentions(), [BONN, OSLO], [], SETTINGS) == []
+    assert find_deals(document(), reading, mentions(), [BONN, OSLO], [], SETTINGS) == []
     ((companies, places),) = reading.asked
     assert companies == [(m.start, m.end, m.company_id) for m in mentions()]
     assert places == [(BONN.start, BONN.end, "2946447"), (OSLO.start, OSLO.end, "Oslo")]
@@ -351,7 +351,7 @@ def test_a_place_without_an_id_goes_by_its_name():
 
 def test_without_companies_nothing_is_asked():
     reading = FakeReading(SUPPLY_TOLD)
-    assert find_deals(document(), None, reading, [], [BONN], [], SETTINGS) == []
+    assert find_deals(document(), reading, [], [BONN], [], SETTINGS) == []
     assert reading.asked == []
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import settings
 from pipeline.extract.locations import find_locations
-from pipeline.link.places import Gazetteer, load_gazetteer
+from pipeline.link.place_gazetteer import Gazetteer, load_gazetteer
 from pipeline.records import Document, LocationMention, NameSpan
 
 
@@ -20,7 +19,6 @@ def gazetteer() -> Gazetteer:
     return load_gazetteer()
 
 
-NLP = spacy.blank("en")
 DEFAULTS = settings.load()
 
 
@@ -33,7 +31,7 @@ def find(
         for name, label in (names or {}).items()
     ]
     firms = [(text.index(name), text.index(name) + len(name)) for name in organisations]
-    return find_locations(Document("a", "a.txt", text), NLP.make_doc(text), spans, firms, gazetteer, DEFAULTS)
+    return find_locations(Document("a", "a.txt", text), spans, firms, gazetteer, DEFAULTS)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +100,7 @@ PIECES = ["Paris", "the U.S.", "U.S.-based", "Washington, D.C.", "NEW YORK", "in
 @given(pieces=st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=25))
 def test_rows_are_exact_ordered_and_apart(pieces: list[str], gazetteer: Gazetteer) -> None:
     text = " ".join(pieces)
-    rows = find_locations(Document("a", "a.txt", text), NLP.make_doc(text), [], [], gazetteer, DEFAULTS)
+    rows = find_locations(Document("a", "a.txt", text), [], [], gazetteer, DEFAULTS)
     assert all(text[row.start : row.end] == row.surface for row in rows)
     assert all(left.end <= right.start for left, right in pairwise(rows))
     assert all(0.0 <= row.confidence <= 1.0 for row in rows)

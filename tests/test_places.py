@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.link.places import Gazetteer, load_gazetteer, resolve
+from pipeline.link.place_gazetteer import Gazetteer, load_gazetteer
+from pipeline.link.places import resolve
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def case_of(article: AnnotatedArticle, models: Models, of: settings.Settings) ->
         companies = find_companies(document, doc, reading.names, models.register, of)
         organisations = [(m.start, m.end) for m in companies]
         organisations += [(s.start, s.end) for s in reading.names if s.label == "ORGANISATION"]
-        places = find_locations(document, doc, reading.names, organisations, models.gazetteer, of)
+        places = find_locations(document, reading.names, organisations, models.gazetteer, of)
         scores = reading.score_deals(
             [(m.start, m.end, m.company_id) for m in companies], [(m.start, m.end, place_key(m)) for m in places]
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,9 +32,6 @@ from pipeline.records import (
     Party,
 )
 from pipeline.settings import Settings
-
-if TYPE_CHECKING:
-    from spacy.tokens import Doc
 
 # Role of the acting party and of the others, by deal type (the order of parties in docs/annotation.md).
 ROLES: dict[DealType, tuple[str, str]] = {
@@ -69,7 +65,6 @@ class Told:
 
 def find_deals(
     document: Document,
-    doc: Doc,
     reading: Reading,
     companies: Sequence[CompanyMention],
     locations: Sequence[LocationMention],

@@ -1,6 +1,6 @@
 """Toponyms of a document, resolved: which words name a place, and which place it is.
 
-In: the document, its spaCy ``Doc``, the name spans that other methods found, the spans of organisations, the gazetteer.
+In: the document, the name spans that other methods found, the spans of organisations, the gazetteer.
 Out: one ``LocationMention`` an occurrence, in text order, offsets exact, none overlapping. Candidates are the spans
 labelled PLACE and the capitalised word sequences that the gazetteer knows as a safe name. Adjectives of nationality
 and places inside a longer name (of a firm, a body, a person, a product) are left out. It never reads the network.
@@ -13,8 +13,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-
-from spacy.tokens import Doc
 
 from pipeline.link.place_gazetteer import CANONICAL, DEMONYM, HEAD, NAMED, NEVER, Gazetteer, fold
 from pipeline.link.places import resolve
@@ -66,7 +64,6 @@ _SAFE_DIVISION = 250_000
 
 def find_locations(
     document: Document,
-    doc: Doc,
     name_spans: Sequence[NameSpan],
     organisations: Sequence[Span],
     gazetteer: Gazetteer,

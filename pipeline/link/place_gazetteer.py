@@ -87,14 +87,14 @@ class Gazetteer:
         self._classes = names["name_class"].to_numpy()
         self.abbreviations = abbreviations
         self.caution = caution
-        self.admin1_names = self._of_kind("admin1", "admin1")
-        self.country_names = self._of_kind("country", "country")
+        self.admin1_names = self._division_names()
         self.demonyms = self._demonyms()
         self._lookup = lru_cache(maxsize=20_000)(self._search)
 
-    def _of_kind(self, kind: str, column: str) -> dict[str, str]:
-        rows = np.flatnonzero(self._codes["kind"] == self._labels["kind"].index(kind))
-        labels, codes = self._labels[column], self._codes[column]
+    def _division_names(self) -> dict[str, str]:
+        """Code of a first-order division -> its name."""
+        rows = np.flatnonzero(self._codes["kind"] == self._labels["kind"].index("admin1"))
+        labels, codes = self._labels["admin1"], self._codes["admin1"]
         return {labels[codes[row]]: self._name[int(row)].as_py() for row in rows}
 
     def _demonyms(self) -> dict[str, str]:
@@ -103,9 +103,6 @@ class Gazetteer:
         for index in np.flatnonzero(self._classes == DEMONYM).tolist():
             found[self._key(index).decode()] = self.place(int(self._places[index])).country or ""
         return found
-
-    def __len__(self) -> int:
-        return len(self._id)
 
     def place(self, row: int) -> Place:
         label = {

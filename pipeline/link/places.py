@@ -12,13 +12,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipeline.link.place_gazetteer import ALIAS, CANONICAL, DEMONYM, PREFERRED, Gazetteer, Place, fold, load_gazetteer
+from pipeline.link.place_gazetteer import ALIAS, CANONICAL, DEMONYM, PREFERRED, Gazetteer, Place, fold
 from pipeline.records import LocationMention, PlaceKind
-
-__all__ = ["Gazetteer", "Place", "load_gazetteer", "resolve"]
 
 Mention = tuple[int, int, str]
 
@@ -64,10 +62,8 @@ class _Group:
     mentions: list[int] = field(default_factory=list)
 
 
-def resolve(
-    mentions: Sequence[Mention], text: str, gazetteer: Gazetteer, hints: Iterable[str] = ()
-) -> list[LocationMention]:
-    """The place of each mention, in order. ``hints``: country codes known from elsewhere, such as the publisher's."""
+def resolve(mentions: Sequence[Mention], text: str, gazetteer: Gazetteer) -> list[LocationMention]:
+    """The place of each ``(start, end, surface)`` of ``text``, in order."""
     groups: dict[tuple[str, str], _Group] = {}
     parents = [_parent(text, end, gazetteer) for _, end, _ in mentions]
     told = {fold(surface): parent for (_, _, surface), parent in zip(mentions, parents, strict=True) if parent}
@@ -80,7 +76,7 @@ def resolve(
         if group is None:
             group = groups[name, parent + wants] = _Group(_candidates(surface, parent, wants, gazetteer))
         group.mentions.append(index)
-    _settle([group for group in groups.values() if group.candidates], _country_evidence(text, gazetteer, hints))
+    _settle([group for group in groups.values() if group.candidates], _country_evidence(text, gazetteer))
     rows: dict[int, LocationMention] = {}
     for group in groups.values():
         for index in group.mentions:
@@ -162,7 +158,7 @@ def _lookup(surface: str, gazetteer: Gazetteer) -> tuple[tuple[Place, int], ...]
     return gazetteer.lookup(re.sub(r"\sCo\.$", " County", surface))
 
 
-def _base(place: Place, name_class: int, surface: str) -> float:
+def _base(place: Place, name_class: int) -> float:
     size = _SIZE * math.log10(place.population + 100)
     if place.kind == "city":
         size += _FAMOUS * min(max(math.log10(place.population + 100) - 5.2, 0.0) / 0.6, 1.0)
@@ -198,10 +194,10 @@ def _candidates(surface: str, parent: str, wants: str, gazetteer: Gazetteer) -> 
     # "China, Japan and Mexico" is a list, whatever village of that name Japan has.
     is_country = any(place.kind == "country" and name_class <= CANONICAL for place, name_class in entries)
     for place, name_class in entries:
-        base = _base(place, name_class, surface)
+        base = _base(place, name_class)
         division = divisions.get(fold(place.name))
         if place.kind == "city" and division and place.admin1 == division.admin1 and not _dwarfs(division, place):
-            base = max(base, _base(division, CANONICAL, surface) + 0.5)  # Geneva is the city, not its canton
+            base = max(base, _base(division, CANONICAL) + 0.5)  # Geneva is the city, not its canton
         if parent and not is_country and parent in (place.country, place.admin1):
             base += _PARENT if place.admin1 != parent or place.kind != "admin1" else 0.0
         if wants and place.kind == "admin1":
@@ -210,14 +206,11 @@ def _candidates(surface: str, parent: str, wants: str, gazetteer: Gazetteer) -> 
     return sorted(best.values(), key=lambda each: -each.base)[:_MOST_CANDIDATES]
 
 
-def _country_evidence(text: str, gazetteer: Gazetteer, hints: Iterable[str]) -> dict[str | None, float]:
+def _country_evidence(text: str, gazetteer: Gazetteer) -> dict[str | None, float]:
     """Countries that the text names by an adjective of nationality, counted on a slow scale."""
     names = (fold(found[0]) for found in _CAPITALISED.finditer(text))
     counts = Counter(gazetteer.demonyms[name] for name in names if name in gazetteer.demonyms)
-    evidence: dict[str | None, float] = {country: math.log2(1 + count) / 2 for country, count in counts.items()}
-    for hint in hints:
-        evidence[hint] = evidence.get(hint, 0.0) + 1.0
-    return evidence
+    return {country: math.log2(1 + count) / 2 for country, count in counts.items()}
 
 
 def _cells(place: Place) -> tuple[int, int] | None:
