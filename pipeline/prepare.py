@@ -91,7 +91,7 @@ def clean_text(text: str) -> str:
     """``text`` in Unicode NFC with one line a paragraph, no control or invisible characters, single spaces.
 
     NFC joins letters and accents but keeps what was printed: NFKC would turn ½ into 1⁄2 and ² into 2.
-    Applying it twice is the same as applying it once.
+    Applying it twice is the same as applying it once, for entities that were escaped no more than twice.
     """
     text = CONTROLS.sub("", INVISIBLE.sub("", LINE_ENDS.sub("\n", _unescaped(text))))
     text = unicodedata.normalize("NFC", _unwrapped(text))

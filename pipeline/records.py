@@ -51,7 +51,6 @@ class Article:
     publisher: str | None = None
     author: str | None = None
     published: str | None = None
-    language: str | None = None  # as declared by the source, BCP 47
 
 
 @dataclass(frozen=True, slots=True)

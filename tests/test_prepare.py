@@ -123,7 +123,7 @@ def test_fields_are_cleaned_and_dated() -> None:
     result = prepare(
         Article(
             "news.jsonl#7", STORY, url=" https://example.com/a ", title="Vans\n for  Leeds", publisher="",
-            author="A.\u00a0Writer", published="Nov 3, 2025 9:15 a.m. ET", language="en-GB",
+            author="A.\u00a0Writer", published="Nov 3, 2025 9:15 a.m. ET",
         ),
         SETTINGS,
     )  # fmt: skip

@@ -38,7 +38,6 @@ def read_email(source: Source, settings: Settings) -> Iterator[Article | Reject]
         title=str(message.get("Subject", "")).strip() or None,
         publisher=name or address or None,
         published=str(message.get("Date", "")).strip() or None,
-        language=str(message.get("Content-Language", "")).strip() or None,
     )
 
 

@@ -45,5 +45,4 @@ def _entry_article(entry: Any, feed: Any, uri: str, number: int) -> Article | Re
         publisher=source_feed.get("title") or feed.get("title") or None,
         author=entry.get("author") or None,
         published=entry.get("published") or entry.get("updated") or None,
-        language=feed.get("language") or None,
     )

@@ -45,7 +45,6 @@ def record_article(record: Any, uri: str, item: int, settings: Settings) -> Arti
         publisher=values.get("publisher"),
         author=values.get("author"),
         published=values.get("published") or text_article(text, source_uri).published,
-        language=values.get("language"),
     )
 
 

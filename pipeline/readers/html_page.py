@@ -80,7 +80,6 @@ def page_article(data: bytes, uri: str, url: str | None = None, charset: str | N
         publisher=found.sitename or stated.get("publisher") or found.hostname,
         author=found.author,
         published=stated.get("published") or _visible_date(tree, url),
-        language=tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang"),
     )
 
 
