@@ -67,7 +67,7 @@ def evidence_of(
     text: str, sentence_starts: Sequence[int], name_spans: Sequence[NameSpan], register: CompanyRegister
 ) -> list[tuple[Entity, dict[str, float]]]:
     """Every name of the text with its features: what ``find_companies`` weighs and what training is fitted on."""
-    found = entities(text, sentence_starts, name_spans, register)
+    found = entities(text, name_spans, register)
     persons = [text[span.start : span.end] for span in name_spans if span.label == "PERSON"]
     around = surroundings(text, found, sentence_starts, persons)
     return [(entity, features(text, entity, around, register)) for entity in found]

@@ -77,16 +77,11 @@ class Entity:
     mentions: tuple[Mention, ...]
 
 
-def entities(
-    text: str, sentence_starts: Sequence[int], name_spans: Sequence[NameSpan], register: CompanyRegister
-) -> list[Entity]:
+def entities(text: str, name_spans: Sequence[NameSpan], register: CompanyRegister) -> list[Entity]:
     """All names of ``text`` that could be companies, in order of their first occurrence."""
-    starts = frozenset(sentence_starts)
     spans = [s for span in (*name_spans, *_spelled_companies(text)) if (s := _clean(text, span)) is not None]
     lookup = _Overlaps(spans)
-    mentions = [
-        m for hit in known_names(text, register) if (m := _known_mention(text, hit, lookup, starts)) is not None
-    ]
+    mentions = [m for hit in known_names(text, register) if (m := _known_mention(text, hit, lookup)) is not None]
     taken = _Overlaps(mentions)
     loose = [
         s for s in spans if s.label in ("COMPANY", "ORGANISATION", "PRODUCT") and not taken.touching(s.start, s.end)
@@ -197,12 +192,7 @@ class _Overlaps:
         return [item for item in self._items[first:last] if item.end > start]
 
 
-def _known_mention(
-    text: str,
-    hit: tuple[int, int, tuple[KnownName, ...], bool],
-    lookup: _Overlaps,
-    sentence_starts: frozenset[int],
-) -> Mention | None:
+def _known_mention(text: str, hit: tuple[int, int, tuple[KnownName, ...], bool], lookup: _Overlaps) -> Mention | None:
     """A known name at one place, unless the place shows that something else is meant."""
     start, end, known, model = hit
     spans = _spans(lookup, start, end)
@@ -213,7 +203,7 @@ def _known_mention(
             return None
         for span in spans:
             around = (span.start < start or span.end > end) and span.start <= start and span.end >= end
-            if around and _is_another_thing(text, start, end, risk, span, sentence_starts):
+            if around and _is_another_thing(text, start, end, risk, span):
                 return None
         if (
             risk in ("english_word", "short_acronym")
@@ -231,9 +221,7 @@ def _known_mention(
     return Mention(start, end, text[start:end], known, spans, model)
 
 
-def _is_another_thing(
-    text: str, start: int, end: int, risk: str, span: NameSpan, sentence_starts: frozenset[int]
-) -> bool:
+def _is_another_thing(text: str, start: int, end: int, risk: str, span: NameSpan) -> bool:
     rest, prefix = text[end : span.end], text[span.start : start]
     if span.label == "PERSON":
         return risk != "none" and span.end == end and start > span.start and text[start - 1] == " "
