@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import gazetteer, settings
-from pipeline.extract.companies import find_companies, score, spacy_name_spans
+from pipeline.extract.companies import evidence_of, find_companies, score, spacy_name_spans
 from pipeline.gazetteer import GazetteerError, load_register
 from pipeline.link.companies import (
     display_name,
@@ -188,6 +188,14 @@ def test_an_ambiguous_name_takes_the_company_that_is_certain_elsewhere() -> None
     volvo = REGISTER.names["Volvo"]
     assert resolve(volvo, []) == "volvo-cars"
     assert resolve(volvo, ["volvo-group"]) == "volvo-group"
+
+
+@pytest.mark.parametrize(("text", "acronym"), [("ZOLTA rises. Zolta hires.", 1.0), ("Zolta hires. ZOLTA rises.", None)])
+def test_of_spellings_of_one_length_the_first_shapes_the_evidence(text: str, acronym: float | None) -> None:
+    """Not the order of a set, which changes from run to run."""
+    spans = [NameSpan(0, 5, "COMPANY", 0.6, "spacy"), NameSpan(13, 18, "COMPANY", 0.6, "spacy")]
+    ((_, evidence),) = evidence_of(text, [0, 13], spans, REGISTER)
+    assert evidence.get("acronym") == acronym
 
 
 def test_score_grows_with_evidence() -> None:

@@ -297,8 +297,8 @@ def _directly_after(text: str, mention: Mention, around: Surroundings) -> bool:
 
 
 def _shape(entity: Entity, around: Surroundings) -> dict[str, float]:
-    surfaces = {mention.surface for mention in entity.mentions}
-    longest = max(surfaces, key=len)
+    surfaces = list(dict.fromkeys(mention.surface for mention in entity.mentions))
+    longest = max(surfaces, key=len)  # the first of equals, as in ``display_name``: the order of a set is not fixed
     bare = LEGAL_FORM.sub("", longest).strip()
     words = bare.split()
     methods = {span.method for mention in entity.mentions for span in mention.spans if span.start == mention.start}

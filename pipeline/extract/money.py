@@ -95,7 +95,7 @@ def currencies() -> _Currencies:
             )
     symbol = "|".join(_bounded(s) for s in sorted(symbols, key=len, reverse=True))
     code = "|".join(s for s in symbols if re.fullmatch(r"[A-Z]{3}", s))
-    word = "|".join(sorted({r["text"] for r in rows if r["kind"] == "word"}, key=len, reverse=True))
+    word = "|".join(sorted({r["text"] for r in rows if r["kind"] == "word"}, key=lambda w: (-len(w), w)))
     adjective = r"(?:(?:U\.?S\.?|American|[A-Z][a-z]+(?:\s[A-Z][a-z]+)?|NT)\s)?"
     return _Currencies(
         symbols,
