@@ -11,8 +11,6 @@ Out: one line of figures each for entities, linking and speed. It needs no table
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 import re
 import sys
 import time
@@ -21,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from corpora.annotations import read_records
 from models.companies.evaluate import Counts, count_article, fold, match, optional_keys, surface_keys
 from pipeline.extract.companies import find_companies, spacy_name_spans
 from pipeline.gazetteer import load_register
@@ -31,13 +30,7 @@ from pipeline.settings import load
 def read_articles(path: Path, texts: Path | None) -> list[dict[str, Any]]:
     if not path.exists():
         sys.exit(f"{path} is not there: this benchmark needs annotated articles and skips without them")
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as file:
-        articles = [json.loads(line) for line in file if line.strip()]
-    for article in articles:
-        if texts is not None:
-            article["text"] = (texts / f"{article['id']}.txt").read_text(encoding="utf-8")
-    return articles
+    return read_records(path, texts)
 
 
 def gold_names(article: Mapping[str, Any]) -> Iterator[NameSpan]:
@@ -54,10 +47,7 @@ def run(articles: Sequence[dict[str, Any]], arguments: argparse.Namespace) -> tu
     import spacy
 
     register, settings = load_register(), load()
-    stored: dict[str, Any] = {}
-    if arguments.spans:
-        with gzip.open(arguments.spans, "rt", encoding="utf-8") as file:
-            stored = {row["id"]: row for row in map(json.loads, file)}
+    stored = {row["id"]: row for row in read_records(arguments.spans)} if arguments.spans else {}
     if stored or arguments.gold_names:
         nlp = spacy.blank("en")
         nlp.add_pipe("sentencizer")

@@ -11,8 +11,6 @@ the attribution were learnt on the written articles: for those the honest figure
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 import sys
 import time
 from pathlib import Path
@@ -20,18 +18,10 @@ from typing import Any
 
 import spacy
 
+from corpora.annotations import read_records
 from models.level_owners.train import figures, gold_mentions
 from pipeline.extract.level_owners import attribute_levels
 from pipeline.extract.levels import find_levels
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as lines:
-        articles = [json.loads(line) for line in lines]
-    for article in articles:
-        if "text" not in article:
-            article["text"] = (path.parent / "texts" / f"{article['id']}.txt").read_text(encoding="utf-8")
-    return articles
 
 
 def levels_figures(articles: list[dict[str, Any]], with_negation: bool, show: bool) -> str:
@@ -64,7 +54,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.articles.exists():
         sys.exit(f"skipped: {arguments.articles} is not here")
-    articles = read(arguments.articles)
+    articles = read_records(arguments.articles, arguments.articles.parent / "texts")
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     print("levels                 ", levels_figures(articles, True, arguments.errors))

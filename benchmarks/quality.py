@@ -10,7 +10,6 @@ GOLD is in the annotation format, gzipped or not; articles that carry no ``text`
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import runpy
 import sys
@@ -20,23 +19,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from corpora.annotations import read_records
 from pipeline import settings as settings_file
 from pipeline.records import Article
 from pipeline.run import load_models, run_batch
 
 SCORER = Path(__file__).resolve().parent.parent.parent / "shared" / "eval" / "score.py"
-
-
-def read_gold(path: Path, texts: Path | None) -> list[dict[str, Any]]:
-    """The annotation objects, each with its ``text``."""
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    records = [json.loads(line) for line in content.decode("utf-8").split("\n") if line.strip()]
-    for record in records:
-        if "text" not in record:
-            if texts is None:
-                sys.exit(f"{path}: {record['id']} carries no text; name their folder with --texts")
-            record["text"] = (texts / f"{record['id']}.txt").read_text(encoding="utf-8")
-    return records
 
 
 def write_tables(records: list[dict[str, Any]], out: Path, settings: settings_file.Settings) -> None:
@@ -63,7 +51,7 @@ def main() -> None:
     for needed in (arguments.gold, arguments.scorer):
         if not needed.exists():
             sys.exit(f"skipped: {needed} is not here (annotated articles belong to their publishers)")
-    records = read_gold(arguments.gold, arguments.texts)
+    records = read_records(arguments.gold, arguments.texts)
     if arguments.ids:
         kept = set(json.loads(arguments.ids.read_text()))
         records = [record for record in records if record["id"] in kept]

@@ -10,14 +10,13 @@ Java), with which, and a larger weight for countries, it rose from .819 to .829.
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 import math
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 
+from corpora.annotations import read_records
 from pipeline.link.place_gazetteer import load_gazetteer
 from pipeline.link.places import resolve
 
@@ -42,8 +41,7 @@ def main() -> int:
         if not path.exists():
             print(f"{name}: skipped, {path} is absent")
             continue
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            articles = [json.loads(line) for line in file]
+        articles = read_records(path)
         right = unresolved = total = 0
         errors: Counter[str] = Counter()
         begun = time.perf_counter()

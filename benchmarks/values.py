@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.levels import read
+from corpora.annotations import read_records
 from pipeline.extract.dates import find_dates
 from pipeline.extract.deal_amounts import deal_amount
 from pipeline.extract.money import find_amounts
@@ -62,7 +62,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.articles.exists():
         sys.exit(f"skipped: {arguments.articles} is not here")
-    articles = read(arguments.articles)
+    articles = read_records(arguments.articles, arguments.articles.parent / "texts")
     if arguments.half is not None:
         articles = articles[arguments.half :: 2]
     print("deal amounts", amount_figures(articles, arguments.errors))

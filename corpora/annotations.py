@@ -55,8 +55,20 @@ class AnnotatedArticle:
 
 def read_annotations(path: Path) -> list[AnnotatedArticle]:
     """Read annotated articles that carry their text. Raises ``ValueError`` for evidence that is not in the text."""
+    return [annotated_article(record) for record in read_records(path)]
+
+
+def read_records(path: Path, texts: Path | None = None) -> list[dict[str, Any]]:
+    """The objects of a JSON lines file, gzipped or not.
+
+    ``texts``: the folder that holds ``ID.txt`` for those that carry no ``text``.
+    """
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    return [annotated_article(json.loads(line)) for line in content.decode("utf-8").split("\n") if line.strip()]
+    records = [json.loads(line) for line in content.decode("utf-8").split("\n") if line.strip()]
+    for record in records:
+        if texts is not None and "text" not in record:
+            record["text"] = (texts / f"{record['id']}.txt").read_text(encoding="utf-8")
+    return records
 
 
 def annotated_article(record: dict[str, Any]) -> AnnotatedArticle:
@@ -153,15 +165,21 @@ def _joined(size: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     return [root(index) for index in range(size)]
 
 
+def groups_of(texts: Sequence[str], tags: Sequence[Sequence[str]]) -> list[int]:
+    """Give each article the number of its group: near copies, and articles with one tag ``event:NAME``, share it."""
+    events = [(index, tag) for index, own in enumerate(tags) for tag in own if tag.startswith("event:")]
+    first_of = {event: index for index, event in reversed(events)}
+    copies = enumerate(group_near_copies(texts))
+    return _joined(len(texts), [*copies, *((index, first_of[event]) for index, event in events)])
+
+
 def split_by_group(
     articles: Sequence[AnnotatedArticle], parts: int, seed: int = 0
 ) -> list[tuple[list[AnnotatedArticle], list[AnnotatedArticle]]]:
     """Folds (training, held out) in which near copies, and articles on one event, never stand on both sides."""
-    events = [(i, t) for i, a in enumerate(articles) for t in a.record.get("tags", []) if t.startswith("event:")]
-    first_of = {event: index for index, event in reversed(events)}
-    copies = enumerate(group_near_copies([a.text for a in articles]))
-    groups = _joined(len(articles), [*copies, *((index, first_of[event]) for index, event in events)])
-    told = {groups[index] for index, _ in events}
+    tags = [article.record.get("tags", []) for article in articles]
+    groups = groups_of([article.text for article in articles], tags)
+    told = {group for group, own in zip(groups, tags, strict=True) if any(tag.startswith("event:") for tag in own)}
     # Events stand last before shuffling: another order would move the fold that the models were held out on.
     order = sorted(set(groups), key=lambda group: (group in told, group))
     random.Random(seed).shuffle(order)

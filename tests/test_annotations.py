@@ -15,6 +15,7 @@ from corpora.annotations import (
     group_near_copies,
     occurrences,
     read_annotations,
+    read_records,
     split_by_group,
 )
 
@@ -106,6 +107,9 @@ def test_files_are_read_line_by_line_zipped_or_not(tmp_path, name):
     lines = "\n".join(json.dumps(r, ensure_ascii=False) for r in (record(), record(id="x2", text=odd))) + "\n\n"
     content = lines.encode("utf-8")
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    (tmp_path / "x3.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "bare.jsonl").write_text('{"id": "x3"}\n', encoding="utf-8")
+    assert read_records(tmp_path / "bare.jsonl", tmp_path) == [{"id": "x3", "text": TEXT}]
     read = read_annotations(tmp_path / name)
     assert [made.id for made in read] == ["x1", "x2"]
     assert read[0] == annotated_article(record())

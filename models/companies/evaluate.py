@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,28 +110,3 @@ def count_article(article: Mapping[str, Any], found: Sequence[set[str]]) -> Coun
         sum(1 for keys in found if keys & banned),
         len(article.get("not_companies", [])),
     )
-
-
-def groups_of(articles: Sequence[Mapping[str, Any]]) -> list[int]:
-    """A group number for each article: near copies and articles on one event share it, so no split divides them.
-
-    Near copies share a run of eight words within their first 60; events are tagged ``event:NAME``.
-    """
-    parent = list(range(len(articles)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    holders: dict[str, list[int]] = defaultdict(list)
-    for number, article in enumerate(articles):
-        words = re.findall(r"\w+", article["text"].casefold())[:60]
-        keys = {" ".join(words[i : i + 8]) for i in range(max(1, len(words) - 7))}
-        for key in keys | {tag for tag in article.get("tags", []) if tag.startswith("event:")}:
-            holders[key].append(number)
-    for numbers in holders.values():
-        for number in numbers[1:]:
-            parent[root(number)] = root(numbers[0])
-    return [root(i) for i in range(len(articles))]

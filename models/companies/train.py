@@ -12,10 +12,9 @@ Out: ``weights.json`` beside this file, with the figures of a grouped cross-vali
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from models.companies.evaluate import Counts, count_article, groups_of, optional_keys, surface_keys
+from corpora.annotations import groups_of, read_records
+from models.companies.evaluate import Counts, count_article, optional_keys, surface_keys
 from pipeline.extract.companies import evidence_of
 from pipeline.extract.company_candidates import Entity
 from pipeline.gazetteer import load_register
@@ -44,12 +44,6 @@ class Example:
     name: str
     evidence: dict[str, float]
     target: int | None
-
-
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as file:
-        yield from map(json.loads, file)
 
 
 def examples(articles: Sequence[Mapping[str, Any]], spans: Mapping[str, Mapping[str, Any]]) -> list[Example]:
@@ -91,7 +85,7 @@ def cross_validate(
     articles: Sequence[Mapping[str, Any]], rows: Sequence[Example], features: Sequence[str]
 ) -> dict[int, float]:
     """Probability of each example (by its index) from weights fitted without its article group."""
-    group = groups_of(articles)
+    group = groups_of([a["text"] for a in articles], [a.get("tags", []) for a in articles])
     folds = GroupKFold(n_splits=FOLDS)
     numbers = np.arange(len(rows))
     owners = np.array([group[row.article] for row in rows])
@@ -123,8 +117,8 @@ def main() -> None:
     parser.add_argument("--spans", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("weights.json"))
     arguments = parser.parse_args()
-    spans = {row["id"]: row for row in read_jsonl(arguments.spans)}
-    articles = [article for path in arguments.articles for article in read_jsonl(path) if article["id"] in spans]
+    spans = {row["id"]: row for row in read_records(arguments.spans)}
+    articles = [article for path in arguments.articles for article in read_records(path) if article["id"] in spans]
     rows = examples(articles, spans)
     features = sorted({name for row in rows for name in row.evidence})
     scores = cross_validate(articles, rows, features)

@@ -10,7 +10,6 @@ logit: one softmax over the companies of the document and "nobody" for each leve
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import re
 from collections import defaultdict
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import spacy
 
+from corpora.annotations import read_records
 from pipeline.extract.level_owners import NOBODY, candidate_features, scene_of
 from pipeline.extract.levels import find_levels
 from pipeline.records import CompanyMention, LevelMention
@@ -31,11 +31,6 @@ STEPS = 600
 RATE = 0.1
 
 Instance = tuple[list[dict[str, float]], list[str], set[str]]
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
 
 
 def gold_mentions(article: dict[str, Any]) -> list[CompanyMention]:
@@ -119,7 +114,7 @@ def main() -> None:
     arguments = parser.parse_args()
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
-    articles = read(arguments.articles)
+    articles = read_records(arguments.articles)
     for fold in range(arguments.folds):
         train = [a for i, a in enumerate(articles) if i % arguments.folds != fold]
         test = [a for i, a in enumerate(articles) if i % arguments.folds == fold]

@@ -17,8 +17,6 @@ How a span gets its label:
 from __future__ import annotations
 
 import csv
-import gzip
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -49,11 +47,6 @@ class Labelled:
     key: str
     text: str
     spans: tuple[tuple[int, int, str], ...]
-
-
-def read_items(path: Path) -> list[Item]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
 
 
 def read_register(folder: Path) -> frozenset[str]:

