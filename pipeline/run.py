@@ -46,7 +46,7 @@ def load_models(settings: Settings) -> Models:
         load_weights()  # these two are kept by their modules; here, so that a missing file is told before any article
         weights()
         return Models(annotate.load_nlp(settings), load_classifier(settings), load_register(), load_gazetteer())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise annotate.ModelError(f"a model or gazetteer cannot be loaded: {error}") from error
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,13 @@ def test_the_vocabulary_does_not_grow_with_the_articles(models: run.Models) -> N
 
 
 def test_a_missing_model_is_told_by_name() -> None:
-    from dataclasses import replace
-
     chosen = replace(SETTINGS, models=settings.Models(names="no_such_pipeline"))
     with pytest.raises(annotate.ModelError, match="spaCy pipeline no_such_pipeline: cannot be loaded"):
         annotate.load_nlp(chosen)
+
+
+def test_a_damaged_weight_file_is_told_before_any_article(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "weights.json").write_text("{}")
+    monkeypatch.setattr(run, "load_weights", partial(run.load_weights, tmp_path / "weights.json"))
+    with pytest.raises(annotate.ModelError, match="cannot be loaded: 'weights'"):
+        run.load_models(SETTINGS)
