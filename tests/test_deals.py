@@ -213,11 +213,17 @@ def test_several_sentences(sentences, expected):
 
 
 def test_the_most_probable_sentence_is_the_evidence_and_has_the_status():
-    headline = told("supply", "volta", probability=0.7, start=0, places=("oslo",), status="planned")
+    headline = told("supply", "volta", probability=0.7, start=0, places=("bonn",), status="planned")
     body = told("supply", "volta", "kestrel", probability=0.9, start=20, places=("bonn",), status="agreed")
     assert merge([headline, body]) == [body]
     weak = dataclasses.replace(body, probability=0.6)
     assert merge([headline, weak]) == [dataclasses.replace(headline, parties=("volta", "kestrel"))]
+
+
+def test_the_same_parties_in_another_market_make_another_deal():
+    oslo, bonn = told("testing", "volta", places=("oslo",)), told("testing", "volta", start=20, places=("bonn",))
+    assert merge([oslo, bonn]) == [oslo, bonn]
+    assert merge([oslo, dataclasses.replace(bonn, places=("bonn", "oslo"))]) == [oslo]
 
 
 def test_places_of_a_weaker_sentence_count_where_the_stronger_one_has_none():
@@ -478,7 +484,8 @@ def articles(draw):
 def test_whatever_the_scores(scored):
     found = rows(*scored)
     assert len({row.deal_id for row in found}) == len(found)
-    assert len({(row.deal_type, frozenset(p.company_id for p in row.parties)) for row in found}) == len(found)
+    markets = {(row.deal_type, frozenset(p.company_id for p in row.parties), row.locations) for row in found}
+    assert len(markets) == len(found)
     for row in found:
         assert row.confidence >= 0.5
         assert row.evidence == TEXT[row.evidence_start : row.evidence_end]

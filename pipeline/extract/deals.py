@@ -1,7 +1,7 @@
 """Deals of an article: what the sentence scores say, put together into one row a deal.
 
-In: a document, its reading, and its companies, places and levels. Out: ``Deal`` rows, one for each deal type and set
-of parties, however many sentences tell it. It reads no other article: ``event_id`` comes from the deal alone.
+In: a document, its reading, and its companies, places and levels. Out: ``Deal`` rows, one for each deal type, set of
+parties and market, however many sentences tell it. It reads no other article: ``event_id`` comes from the deal alone.
 """
 
 from __future__ import annotations
@@ -102,7 +102,11 @@ def deals_of_sentence(sentence: SentenceScores, settings: Settings) -> list[Told
     # Half of the lowest threshold of a row: sentences that tell a deal twice may still lift each other's parties.
     for index, deal_type in enumerate(DEAL_TYPES):
         floor = settings.thresholds.deal[deal_type] / 2
-        acting = sorted((c for c in sentence.companies if c.acts[index] >= floor), key=lambda c: -c.acts[index])
+        # A company named before the sentence ("the company") acts only where none named in it acts more probably:
+        # held-out F1 .565 to .580.
+        inside = max((float(c.acts[index]) for c in sentence.companies if c.in_sentence), default=0.0)
+        acting = [c for c in sentence.companies if c.acts[index] >= (floor if c.in_sentence else max(floor, inside))]
+        acting.sort(key=lambda c: -c.acts[index])
         taken: list[set[str]] = []
         for company in acting:
             others = _others(company, index, settings.thresholds.party)
@@ -132,7 +136,7 @@ def _others(company: CompanyScores, index: int, threshold: float) -> list[str]:
 
 
 def merge(told: Sequence[Told]) -> list[Told]:
-    """One deal for each type and set of parties: a headline without the partner joins the sentence that names it.
+    """One deal for each type, parties and market: a headline without the partner joins the sentence that names it.
 
     The most probable telling gives evidence and status, the one with most parties gives those; places of a weaker
     telling count where the stronger one has none. No two rows of the outcome are the same deal.
@@ -152,6 +156,8 @@ def merge(told: Sequence[Told]) -> list[Told]:
 def _same_deal(kept: Told, other: Told) -> bool:
     if kept.deal_type != other.deal_type:
         return False
+    if kept.places and other.places and not set(kept.places) & set(other.places):
+        return False  # the same parties in another market: another deal
     left, right = set(kept.parties), set(other.parties)
     if left == right:
         return True
@@ -179,7 +185,7 @@ def _row(
     ordered = sorted(deal.parties) if deal.deal_type in SYMMETRIC else [deal.parties[0], *sorted(deal.parties[1:])]
     where = sorted(deal.places)
     return Deal(
-        deal_id="d" + _digest(document.article_id, deal.deal_type, *ordered),
+        deal_id="d" + _digest(document.article_id, deal.deal_type, *ordered, *where),
         event_id="e" + _digest(deal.deal_type, *ordered, *where),
         deal_type=deal.deal_type,
         status=status,
