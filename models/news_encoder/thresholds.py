@@ -6,8 +6,8 @@ Runs the pipeline up to the sentence scores, puts deals together at a low thresh
 annotation: right means a defensible type, the acting party among the parties, and at least half of the parties
 (Jaccard); exact, all of them and no other. The threshold of the other parties is that with the best sum of the two F1.
 Writes ``role`` in calibration.json, a logistic map from the head's logit to the share of right rows
-(Platt 1999), and prints for each deal type a threshold: half way between the one with its best F1 and the best one of
-all types together, and this last one for types with fewer than ``ENOUGH`` annotated deals. The thresholds go into
+(Platt 1999), and prints for each deal type a threshold: between the best one of all types together and the one with its
+own best F1, the nearer to its own the more deals of the type were annotated (n / (n + ``PRIOR``)). The thresholds go into
 ``pipeline/settings.toml`` by hand.
 """
 
@@ -32,7 +32,7 @@ from pipeline.extract.locations import find_locations
 from pipeline.records import DEAL_TYPES, CompanyMention, Document
 from pipeline.run import Models, load_models
 
-ENOUGH = 30
+PRIOR = 25  # deals that the threshold of all types together counts for
 LOW = 0.1
 PARTY_GRID = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 GRID = np.arange(0.1, 0.81, 0.02)
@@ -174,7 +174,8 @@ def main() -> None:
     for kind in DEAL_TYPES:
         own = [row for row in rows if row.deal_type == kind]
         threshold, f1, _ = best_threshold(own, required[kind])
-        chosen = round((threshold + overall) / 2, 2) if required[kind] >= ENOUGH else overall
+        own_share = required[kind] / (required[kind] + PRIOR)
+        chosen = round(own_share * threshold + (1 - own_share) * overall, 2)
         print(f"{kind} = {chosen}  # best F1 {f1} at {threshold}, {required[kind]} required")
     above = [row for row in rows if row.probability >= overall]
     print(
