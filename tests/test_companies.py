@@ -51,19 +51,23 @@ def names(rows: list[CompanyMention]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "read", "expected"),
     [
-        ("Waymo said it will test in Denver next year.", {"Waymo"}),
-        ("Shares of General Motors Co. rose after Ford Motor Co. cut prices.", {"General Motors", "Ford"}),
-        ("Hyundai Mobis supplies the sensors.", {"Hyundai Mobis"}),  # not Hyundai
-        ("Uber Freight has hired 200 people, the unit said.", {"Uber"}),  # a unit with its parent's name
-        ("The robotaxi maker Deeproute.ai raised money.", {"DeepRoute.ai"}),
-        ("TESLA SHARES FALL", {"Tesla"}),
-        ("Alphabet owns Google and Waymo.", {"Alphabet", "Google", "Waymo"}),  # parent and subsidiaries are three
+        ("Waymo said it will test in Denver next year.", ["Waymo"], {"Waymo"}),
+        # the legal form, or what stands beside the name, may do without a recogniser
+        ("Shares of General Motors Co. rose after Ford Motor Co. cut prices.", [], {"General Motors", "Ford"}),
+        ("The robotaxi maker Deeproute.ai raised money.", [], {"DeepRoute.ai"}),
+        ("Hyundai Mobis supplies the sensors.", ["Hyundai Mobis"], {"Hyundai Mobis"}),  # not Hyundai
+        ("Uber Freight has hired 200 people, the unit said.", ["Uber Freight"], {"Uber"}),  # its parent's name
+        ("TESLA SHARES FALL", ["TESLA"], {"Tesla"}),
+        # parent and subsidiaries are three
+        ("Alphabet owns Google and Waymo.", ["Alphabet", "Google", "Waymo"], {"Alphabet", "Google", "Waymo"}),
     ],
 )
-def test_registered_companies_are_found_under_their_everyday_name(text: str, expected: set[str]) -> None:
-    assert names(find(text)) == expected
+def test_registered_companies_are_found_under_their_everyday_name(
+    text: str, read: list[str], expected: set[str]
+) -> None:
+    assert names(find(text, **dict.fromkeys(read, "COMPANY"))) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,8 @@ def test_every_occurrence_is_a_row_with_exact_offsets() -> None:
 
 
 def test_a_brand_inside_a_model_name_stands_for_its_maker() -> None:
-    rows = find("Tesla said the Tesla Model 3 costs less than the Toyota Camry, which Toyota builds in Kentucky.")
+    text = "Tesla said the Tesla Model 3 costs less than the Toyota Camry, which Toyota builds in Kentucky."
+    rows = find(text, Tesla="COMPANY", Toyota="COMPANY")
     assert names(rows) == {"Tesla", "Toyota"}
 
 
@@ -114,7 +119,8 @@ def test_an_acronym_in_brackets_is_the_same_firm() -> None:
 
 
 def test_another_firm_that_begins_with_a_registered_word_is_not_that_company() -> None:
-    rows = find("Aurora Cannabis Inc. posted a loss. Aurora said costs rose.", Aurora_Cannabis="COMPANY")
+    text = "Aurora Cannabis Inc. posted a loss. Aurora said costs rose."
+    rows = find(text, Aurora_Cannabis="COMPANY", Aurora="COMPANY")
     assert {row.company_id for row in rows} == {"x-aurora-cannabis"}
 
 
@@ -126,7 +132,7 @@ def test_another_firm_that_begins_with_a_registered_word_is_not_that_company() -
     ],
 )
 def test_a_shared_short_name_means_the_firm_that_the_article_names_in_full(text: str, company_id: str) -> None:
-    assert {row.company_id for row in find(text)} == {company_id}
+    assert {row.company_id for row in find(text, AB_Volvo="COMPANY", Volvo="COMPANY")} == {company_id}
 
 
 @pytest.mark.parametrize(
