@@ -7,8 +7,8 @@ annotation: right means a defensible type, the acting party among the parties, a
 (Jaccard); exact, all of them and no other. The threshold of the other parties is that with the best sum of the two F1.
 Writes ``role`` in calibration.json, a logistic map from the head's logit to the share of right rows
 (Platt 1999), and prints for each deal type a threshold: between the best one of all types together and the one with its
-own best F1, the nearer to its own the more deals of the type were annotated (n / (n + ``PRIOR``)). The thresholds go into
-``pipeline/settings.toml`` by hand.
+own best F1, the nearer to its own the more deals of the type were annotated (n / (n + ``PRIOR``)). The thresholds go
+into ``pipeline/settings.toml`` by hand.
 """
 
 from __future__ import annotations
