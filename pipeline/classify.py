@@ -20,7 +20,6 @@ import models
 from pipeline.annotate import ModelError
 from pipeline.entities import Candidate, candidate_pairs, entities_of_window
 from pipeline.extract.companies import spacy_name_spans
-from pipeline.extract.relevance import relevance
 from pipeline.records import Document, NameSpan
 from pipeline.settings import Settings
 from pipeline.windows import Unit, Window, load_tokenizer, make_windows
@@ -64,9 +63,6 @@ class Reading(Protocol):
 
     @property
     def names(self) -> Sequence[NameSpan]: ...
-
-    @property
-    def relevance(self) -> float: ...
 
     def score_deals(self, companies: Sequence[NamedSpan], places: Sequence[NamedSpan]) -> list[SentenceScores]:
         """Scores for every sentence that has a company in reach; ``(start, end, id)`` spans of all mentions in."""
@@ -120,7 +116,7 @@ class NewsEncoder:
             names = [span for window, _, tags in encoded for span in name_spans(document.text, window, tags)]
             hidden = [(window, state) for window, state, _ in encoded]
             spoken = [*spacy_name_spans(doc), *names]
-            readings.append(EncodedDocument(tuple(spoken), relevance(document), tuple(hidden), self))
+            readings.append(EncodedDocument(tuple(spoken), tuple(hidden), self))
         return readings
 
     def _encode(self, windows: Sequence[Window]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
@@ -191,7 +187,6 @@ class EncodedDocument:
     """A document after the encoder's pass: its names, and the hidden states that deals are scored from."""
 
     names: tuple[NameSpan, ...]
-    relevance: float
     hidden: tuple[tuple[Window, NDArray[np.float32]], ...]
     encoder: NewsEncoder
 

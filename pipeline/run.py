@@ -19,6 +19,7 @@ from pipeline.extract.deals import find_deals
 from pipeline.extract.level_owners import attribute_levels, weights
 from pipeline.extract.levels import find_levels
 from pipeline.extract.locations import find_locations
+from pipeline.extract.relevance import relevance
 from pipeline.gazetteer import CompanyRegister, load_register
 from pipeline.intake import Ledger, describe, distinct_documents, move_to_rejects, near_copies
 from pipeline.link.place_gazetteer import Gazetteer, load_gazetteer
@@ -100,6 +101,6 @@ def extract(documents: Sequence[Document], models: Models, settings: Settings) -
             places = find_locations(document, reading.names, organisations, models.gazetteer, settings)
             deals = find_deals(document, reading, companies, places, levels, settings)
             extractions.append(
-                Extraction(document, reading.relevance, tuple(companies), tuple(levels), tuple(places), tuple(deals))
+                Extraction(document, relevance(document), tuple(companies), tuple(levels), tuple(places), tuple(deals))
             )
     return extractions

@@ -306,7 +306,6 @@ class FakeReading:
     """Sentence scores made by hand; remembers what it was asked."""
 
     names = ()
-    relevance = 0.9
 
     def __init__(self, *scores):
         self.scores = list(scores)

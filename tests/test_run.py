@@ -28,7 +28,6 @@ class Reading:
     """What the classifier says about one article."""
 
     names: tuple[Any, ...] = ()
-    relevance: float = 0.5
 
 
 class Silence:
@@ -175,3 +174,10 @@ def test_a_damaged_weight_file_is_told_before_any_article(tmp_path: Path, monkey
     monkeypatch.setattr(run, "load_weights", partial(run.load_weights, tmp_path / "weights.json"))
     with pytest.raises(annotate.ModelError, match="cannot be loaded: 'weights'"):
         run.load_models(SETTINGS)
+
+
+def test_relevance_is_that_of_the_text(models: run.Models) -> None:
+    bakery = "The bakery in Oslo sells bread and cakes, and its owner will open a second shop there next spring."
+    made = run.run_batch([article(TOYOTA), article(bakery, "b.txt")], "b", SETTINGS, models)
+    driving, baking = made["articles"]["relevance"].to_pylist()
+    assert driving > 0.5 > baking
