@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -396,6 +397,16 @@ def test_a_file_that_vanishes_is_a_reject(tmp_path: Path) -> None:
     items = read([str(tmp_path)], SETTINGS)
     (tmp_path / "a.txt").unlink()
     assert [outcome for _, outcome in outcomes(list(items))] == ["unreadable"]
+
+
+def test_names_that_are_no_unicode_are_escaped(tmp_path: Path) -> None:
+    """Tables hold Unicode; file systems and tar files hold bytes."""
+    Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), b"caf\xe9.txt"))).write_text(STORY)
+    (tmp_path / "a.json").write_text('{"\\ud800": 1}')
+    rejected, article = items_of(tmp_path)
+    assert isinstance(rejected, Reject)
+    assert rejected.detail.endswith("the item has: \\ud800")
+    assert article.source_uri == f"{tmp_path}/caf\\udce9.txt"
 
 
 @hypothesis_settings(max_examples=150, deadline=None)

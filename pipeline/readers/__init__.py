@@ -7,6 +7,7 @@ except the URIs that were named.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 from pipeline.readers.formats import read_source
@@ -28,7 +29,16 @@ def read(paths: Sequence[str], settings: Settings) -> Iterator[Article | Reject]
 
 
 def read_inputs(inputs: Sequence[Input], settings: Settings) -> Iterator[Article | Reject]:
-    """The items of ``inputs``, file by file."""
+    """The items of ``inputs``, file by file, bytes in names that are no Unicode escaped."""
+    for item in _items(inputs, settings):
+        names = {"source_uri": item.source_uri}
+        if isinstance(item, Reject):
+            names["detail"] = item.detail
+        escaped = {field: text.encode("utf-8", "backslashreplace").decode("utf-8") for field, text in names.items()}
+        yield item if escaped == names else dataclasses.replace(item, **escaped)  # type: ignore[arg-type]
+
+
+def _items(inputs: Sequence[Input], settings: Settings) -> Iterator[Article | Reject]:
     for each in inputs:
         try:
             stream = each.open()
