@@ -1,5 +1,8 @@
 """Whose system has a stated level: the nearest subject, a possessive, a pronoun that points back, or nobody."""
 
+import re
+import time
+
 import pytest
 import spacy
 
@@ -65,3 +68,17 @@ def test_levels_keep_their_order_and_everything_else():
     before = find_levels(text)
     after = attribute_levels(before, mentions(text), NLP(text))
     assert [(m.start, m.level_min, m.explicit) for m in after] == [(m.start, m.level_min, m.explicit) for m in before]
+
+
+def test_a_long_list_of_firms_is_read_in_reasonable_time_and_each_level_keeps_its_firm():
+    lines = [f"Firm{i} sells a Level {i % 4 + 1} self-driving van." for i in range(300)]
+    text = "\n".join(lines)
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    firms = [
+        CompanyMention(start, start + len(f"Firm{i}"), f"Firm{i}", f"f{i}", f"Firm{i}", None, None, None, False, i, 0.9)
+        for i, start in enumerate(starts)
+    ]
+    begun = time.process_time()
+    found = attribute_levels(find_levels(text), firms, NLP(text))
+    assert time.process_time() - begun < 10.0
+    assert [m.company_name for m in found if m.explicit] == [f"Firm{i}" for i in range(300)]
