@@ -8,7 +8,8 @@ and needs neither torch nor a model hub. It decides nothing: thresholds belong t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -192,12 +193,34 @@ class EncodedDocument:
 
     def score_deals(self, companies: Sequence[NamedSpan], places: Sequence[NamedSpan]) -> list[SentenceScores]:
         """Scores of every sentence with a company in reach, in text order."""
+        firms_in, toponyms_in = spans_by_reach(companies), spans_by_reach(places)
         scores = []
         for window, hidden in self.hidden:
-            firms, toponyms = entities_of_window(window, companies), entities_of_window(window, places)
+            firms = entities_of_window(window, firms_in(window))
+            toponyms = entities_of_window(window, toponyms_in(window))
             units = [(u, c) for u in window.units if u.owned and (c := list(candidate_pairs(u, firms, toponyms)))]
             scores += self.encoder.score(hidden, units)
         return scores
+
+
+def spans_by_reach(spans: Sequence[NamedSpan]) -> Callable[[Window], list[NamedSpan]]:
+    """A look-up of the spans that touch a window, so that a long document costs its length and not its square."""
+    ordered = sorted(spans)
+    starts = [start for start, _, _ in ordered]
+    longest = max((end - start for start, end, _ in ordered), default=0)
+
+    def touching(window: Window) -> list[NamedSpan]:
+        # The headline stands first and may lie far before the run of sentences that follows it.
+        head, rest = window.units[0], window.units[1:]
+        reaches = [(head.start, head.end), *([(rest[0].start, rest[-1].end)] if rest else [])]
+        chosen = {
+            index
+            for start, end in reaches
+            for index in range(bisect_left(starts, start - longest), bisect_left(starts, end))
+        }
+        return [ordered[index] for index in sorted(chosen)]
+
+    return touching
 
 
 def sentence_spans(text: str, doc: Doc) -> list[Span]:

@@ -99,8 +99,8 @@ def place_key(mention: LocationMention) -> str:
 def deals_of_sentence(sentence: SentenceScores, settings: Settings) -> list[Told]:
     """What one sentence tells: for each type, each company that acts, and the companies that it acts with."""
     found = []
-    # Half of the lowest threshold of a row: sentences that tell a deal twice may still lift each other's parties.
     for index, deal_type in enumerate(DEAL_TYPES):
+        # Below a row's threshold: a sentence that is no evidence itself may still name the parties of a deal.
         floor = settings.thresholds.deal[deal_type] / 2
         # A company named before the sentence ("the company") acts only where none named in it acts more probably:
         # held-out F1 .565 to .580.
