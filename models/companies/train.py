@@ -6,7 +6,8 @@ Spans of a recogniser that was trained on these articles must be out of fold, or
 (``models.companies.spans`` writes them); articles without spans are left out.
 Out: ``weights.json`` beside this file, with the figures of a grouped cross-validation. It trains no recogniser.
 
-    python -m models.companies.train --articles annotated.jsonl.gz written.jsonl.gz --spans spans.jsonl.gz
+    python -m models.companies.train --articles annotated.jsonl.gz written.jsonl.gz --newswire worldwide.jsonl.gz \
+        --spans spans.jsonl.gz
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sklearn.model_selection import GroupKFold
 
 from corpora.annotations import groups_of, read_records
 from models.companies.evaluate import Counts, count_article, optional_keys, surface_keys
+from models.companies.newswire import newswire_articles
 from pipeline.extract.companies import evidence_of
 from pipeline.extract.company_candidates import Entity
 from pipeline.gazetteer import load_register
@@ -60,11 +62,15 @@ def examples(articles: Sequence[Mapping[str, Any]], spans: Mapping[str, Mapping[
             keys = surface_keys([name, *(m.surface for m in entity.mentions)])
             positive = any(keys & g for g in gold)
             target = 1 if positive and not (keys & banned and not keys & set().union(*gold)) else 0
-            if not positive and keys & optional:
-                found.append(Example(number, entity, name, evidence, None))
-            else:
-                found.append(Example(number, entity, name, evidence, target))
+            is_open = not positive and bool(keys & optional)
+            if "unjudged" in article:
+                is_open = entity.company_id is not None or _touches(keys, surface_keys(article["unjudged"]))
+            found.append(Example(number, entity, name, evidence, None if is_open else target))
     return found
+
+
+def _touches(keys: set[str], names: set[str]) -> bool:
+    return any(key in name or name in key for key in keys for name in names)
 
 
 def fit(rows: Sequence[Example], features: Sequence[str]) -> dict[str, float]:
@@ -114,14 +120,19 @@ def figures(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=Path, nargs="+", required=True)
+    parser.add_argument("--newswire", type=Path, required=True)
     parser.add_argument("--spans", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("weights.json"))
     arguments = parser.parse_args()
     spans = {row["id"]: row for row in read_records(arguments.spans)}
     articles = [article for path in arguments.articles for article in read_records(path) if article["id"] in spans]
-    rows = examples(articles, spans)
+    general = newswire_articles(read_records(arguments.newswire))
+    rows = examples([*articles, *general], spans)
     features = sorted({name for row in rows for name in row.evidence})
-    scores = cross_validate(articles, rows, features)
+    scores = cross_validate([*articles, *general], rows, features)
+    reported = sum(scores[i] >= 0.5 for i, row in enumerate(rows) if row.article >= len(articles) and row.target == 0)
+    judged = sum(row.article >= len(articles) and row.target == 0 for row in rows)
+    print(f"general newswire: {reported} of {judged} names that are no companies reported in {len(general)} articles")
     for threshold in (0.3, 0.4, 0.5, 0.6, 0.7):
         values = figures(articles, rows, scores, threshold)
         print(f"at {threshold}: " + "  ".join(f"{k} {v:.3f}" for k, v in values.items()))
@@ -129,6 +140,8 @@ def main() -> None:
     methods = sorted({m.group(0) for f in features if (m := re.match(r"spacy|classifier", f))})
     card = {
         "articles": len(articles),
+        "newswire_articles": len(general),
+        "newswire_names_reported": [int(reported), int(judged)],
         "names": len(rows),
         "recognisers": methods,
         "cross_validation": {k: round(v, 4) for k, v in figures(articles, rows, scores, 0.5).items()},

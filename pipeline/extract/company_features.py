@@ -18,6 +18,8 @@ from pipeline.records import NameSpan
 
 BEFORE, AFTER = 60, 80  # characters of context that the cues look at
 
+# More mentions say no more: training articles are short, and in a long one a country is named fifty times.
+MANY_MENTIONS = 5
 _COMPANY_WORDS = re.compile(
     r"\b(?:Motors?|Robotics|Technolog(?:y|ies)|Capital|Ventures|Partners|Automotive|Mobility|Electronics|"
     r"Semiconductors?|"
@@ -305,7 +307,7 @@ def _shape(entity: Entity, around: Surroundings) -> dict[str, float]:
     first = entity.mentions[0]
     return {
         "bias": 1.0,
-        "mentions": math.log(len(entity.mentions)),
+        "mentions": math.log(min(len(entity.mentions), MANY_MENTIONS)),
         "headline": float(first.start < 90),
         "late": float(first.start > 1500),
         "legal_form": float("legal_form" in methods or any(HARD_FORM.search(s) for s in surfaces)),
