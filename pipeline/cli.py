@@ -275,7 +275,7 @@ def _summary(outcome: Outcome, out: Path, seconds: float) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_row("items read", f"{manifest.items:,}")
     table.add_row("articles", f"{manifest.articles:,}", f"{manifest.near_duplicates:,} near copies among them")
-    table.add_row("known copies", f"{exact:,}", "delivered again: a sighting each, no second row")
+    table.add_row("known copies", f"{exact:,}", "in this or another batch already: a sighting each, not read again")
     table.add_row("rejects", f"{rejected:,}", _counts(manifest.rejects))
     for name in ("companies", "autonomy_levels", "locations", "deals"):
         table.add_row(name, f"{manifest.rows[name]:,}", _counts(manifest.deals) if name == "deals" else "")

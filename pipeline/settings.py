@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_KINDS = {float: "a number", int: "a whole number", str: "a text"}
 DEFAULTS = Path(__file__).with_name("settings.toml")
 
 
@@ -79,12 +80,27 @@ class Settings:
 def load(path: Path | str | None = None) -> Settings:
     """Read the defaults and, over them, the keys that the file at ``path`` states.
 
-    Raises ``SettingsError`` for a missing file, bad TOML, an unknown section or key, or a value of the wrong type.
+    Raises ``SettingsError`` for a missing file, bad TOML, an unknown section or key, or a value of the wrong
+    type or out of its range.
     """
     values = _read(DEFAULTS)
     if path is not None:
         _lay_over(values, _read(Path(path)), str(path), "")
-    return typing.cast(Settings, _build(Settings, values, str(path or DEFAULTS), ""))
+    source = str(path or DEFAULTS)
+    settings = typing.cast(Settings, _build(Settings, values, source, ""))
+    for name, value in [("near_duplicates.threshold", values["near_duplicates"]["threshold"]), *_thresholds(values)]:
+        if not 0 <= value <= 1:
+            raise SettingsError(f"{source}: {name} must lie between 0 and 1, not {value}")
+    for name in ("shard_size", "batch_size"):
+        if values["running"][name] < 1:
+            raise SettingsError(f"{source}: running.{name} must be 1 or more, not {values['running'][name]}")
+    return settings
+
+
+def _thresholds(values: dict[str, Any]) -> list[tuple[str, float]]:
+    stated = {k: v for k, v in values["thresholds"].items() if k != "deal"}
+    stated |= {f"deal.{k}": v for k, v in values["thresholds"]["deal"].items()}
+    return [(f"thresholds.{name}", value) for name, value in stated.items()]
 
 
 def _lay_over(values: dict[str, Any], stated: dict[str, Any], source: str, where: str) -> None:
@@ -127,4 +143,4 @@ def _build(kind: Any, value: Any, source: str, where: str) -> Any:
         return float(value)
     if isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
-    raise SettingsError(f"{source}: {where} must be {getattr(kind, '__name__', kind)}, not {value!r}")
+    raise SettingsError(f"{source}: {where} must be {_KINDS.get(kind, 'a list')}, not {value!r}")

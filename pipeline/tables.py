@@ -111,7 +111,11 @@ AUTONOMY_LEVELS = pa.schema(
         _required("level_min", pa.int8(), "SAE J3016 level, 0 to 5; the lower end of a range"),
         _required("level_max", pa.int8(), "SAE J3016 level, 0 to 5; equals level_min unless the text states a range"),
         _required("plus", pa.bool_(), 'True for "L2+" and "L2++"'),
-        _required("explicit", pa.bool_(), "True for a stated level, false for one that the wording only implies"),
+        _required(
+            "explicit",
+            pa.bool_(),
+            "True for a stated level, false for one only implied (driverless); the guide counts stated ones",
+        ),
         _required("negated", pa.bool_(), "True where the text denies the level"),
         _nullable("company_id", pa.string(), "Company whose system has, or is to have, that level"),
         _nullable("company_name", pa.string(), "Canonical name of that company"),
@@ -137,7 +141,11 @@ LOCATIONS = pa.schema(
 DEALS = pa.schema(
     [
         _required("deal_id", pa.string(), "Stable id of the deal in this article"),
-        _required("event_id", pa.string(), "The same real-world deal has the same event_id in any article"),
+        _required(
+            "event_id",
+            pa.string(),
+            "The same wherever a deal of that type, those parties and places is told",
+        ),
         _ARTICLE_ID,
         _required(
             "deal_type",
@@ -146,13 +154,21 @@ DEALS = pa.schema(
             "deployment or permit",
         ),
         _required("status", pa.string(), "in_talks, planned, agreed, active, completed or cancelled"),
-        _required("parties", pa.list_(_PARTY), "Companies of the deal with their roles, the acting party first"),
+        _required(
+            "parties",
+            pa.list_(_PARTY),
+            "Companies with their roles, the acting party first (of an investment: who raises)",
+        ),
         _required("locations", pa.list_(_PLACE), "Where it takes place; an empty list where the text names no place"),
         _nullable("level_min", pa.int8(), "Autonomy level of what the deal is about, where the evidence states it"),
         _nullable("level_max", pa.int8(), "Upper end of that level; equals level_min unless a range"),
         _nullable("amount", pa.float64(), "Sum as stated, in full units of the currency (not millions)"),
         _nullable("currency", pa.string(), "Currency of the amount, ISO 4217"),
-        _nullable("announced_on", pa.date32(), "Day of the announcement, resolved against published_at"),
+        _nullable(
+            "announced_on",
+            pa.date32(),
+            "Day announced: as stated, else of publication; null where told as background",
+        ),
         _nullable("effective_on", pa.date32(), "First day of the time at which it takes effect"),
         _nullable("effective_precision", pa.string(), "How long that time is: day, month, quarter, half or year"),
         _required("evidence", pa.string(), "The sentence(s) that say it, letter for letter"),

@@ -120,6 +120,10 @@ def test_when_a_deal_takes_effect(status, evidence, expected):
         ("Rollo and Bolder work together.", PUBLISHED.date()),
         ("In 2023 Bolder bought Rollo.", None),
         ("Rollo has carried passengers since May.", None),
+        # told as background: announced before, nobody says when
+        ("Bolder bought Rollo eighteen months ago.", None),
+        ("Bolder, which had bought Rollo, buys vans.", None),
+        ("Rollo previously worked with Bolder.", None),
     ],
 )
 def test_when_a_deal_was_announced(evidence, expected):

@@ -33,13 +33,13 @@ def by_type(deal_type, score):
     return scores
 
 
-def company(name, deal_type, acts, parties=None, places=None, status="agreed"):
-    """A company and its scores for that deal type; every other type has 0."""
+def company(name, deal_type, acts, parties=None, places=None, status="agreed", here=True):
+    """A company and its scores for that deal type; every other type has 0. ``here``: the sentence names it."""
     statuses = np.zeros((len(DEAL_TYPES), len(DEAL_STATUSES)), np.float32)
     statuses[DEAL_TYPES.index(deal_type), DEAL_STATUSES.index(status)] = 1
     return CompanyScores(
         name,
-        True,
+        here,
         by_type(deal_type, acts),
         statuses,
         {other: by_type(deal_type, score) for other, score in (parties or {}).items()},
@@ -147,6 +147,32 @@ def test_a_deal_carries_its_status_places_and_where_it_is_told():
                 company("marlo", "partnership", 0.7, {"ridewell": 0.9}),
             ],
             [("partnership", "volta", "kestrel"), ("partnership", "ridewell", "marlo")],
+        ),
+        # a firm of an earlier sentence is no second target where this one names the target
+        (
+            [
+                company("volta", "acquisition", 0.9, {"kestrel": 0.7, "marlo": 0.9}),
+                company("kestrel", "acquisition", 0.1),
+                company("marlo", "acquisition", 0.1, here=False),
+            ],
+            [("acquisition", "volta", "kestrel")],
+        ),
+        # but it is the target where this one names none: "volta has bought the start-up"
+        (
+            [
+                company("volta", "acquisition", 0.9, {"marlo": 0.9}),
+                company("marlo", "acquisition", 0.1, here=False),
+            ],
+            [("acquisition", "volta", "marlo")],
+        ),
+        # a firm of an earlier sentence acts only where none of this one does
+        (
+            [company("volta", "testing", 0.7), company("marlo", "testing", 0.6, here=False)],
+            [("testing", "volta")],
+        ),
+        (
+            [company("volta", "testing", 0.2), company("marlo", "testing", 0.6, here=False)],
+            [("testing", "marlo")],
         ),
         ([company("volta", "permit", 0.24)], []),  # below half of the threshold
         ([], []),

@@ -35,8 +35,11 @@ def test_keys_that_are_left_out_keep_their_defaults_at_every_depth(tmp_path):
         ("[thresholds.deal]\nlicencing = 0.4\n", "unknown key thresholds.deal.licencing; did you mean licensing?"),
         ("running = 3\n", r"\[running\] must be a table"),
         ("[thresholds]\ndeal = 0.5\n", r"\[thresholds.deal\] must be a table"),
-        ('[running]\nshard_size = "many"\n', "running.shard_size must be int, not 'many'"),
-        ("[running]\nshard_size = true\n", "running.shard_size must be int, not True"),
+        ('[running]\nshard_size = "many"\n', "running.shard_size must be a whole number, not 'many'"),
+        ("[running]\nshard_size = true\n", "running.shard_size must be a whole number, not True"),
+        ("[running]\nshard_size = 0\n", "running.shard_size must be 1 or more, not 0"),
+        ("[thresholds]\ncompany = 7\n", "thresholds.company must lie between 0 and 1, not 7"),
+        ("[thresholds.deal]\norder = -0.1\n", "thresholds.deal.order must lie between 0 and 1, not -0.1"),
         ("[running\n", "not valid TOML"),
     ],
 )

@@ -6,7 +6,8 @@ status of the deal. Out: a day and its precision, or None. Only dates inside the
 A date beside "said", "announced" or "told" is that of the announcement, one after "founded" or "until" is neither. A
 deal that lies ahead takes the first future date, one that has happened the first past one; nothing that has happened
 is dated after publication. Without an explicit day a deal counts as announced on the day of publication, unless its
-evidence dates it to an earlier month: then it is background and the day is not known.
+evidence dates it to an earlier month or tells it as background ("ago", "previously", "had bought"): then the day is not
+known.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ _NEITHER = re.compile(
     r"\b(?:found\w*|establish\w*|born|incorporated|built|until|till|expir\w+|"
     r"ends?|runs?\s(?:to|until)|through|valid\s(?:to|for)|model|"
     r"compared\s(?:with|to)|than)\s(?:back\s)?(?:in\s|on\s|the\s(?:end\sof\s)?)*$",
+    re.IGNORECASE,
+)
+# Wordings that tell a deal as background: it was announced before this article, nobody says when.
+_BACKGROUND = re.compile(
+    r"\b(?:ago|previously|formerly|earlier|in the past|last year|"
+    r"had (?:already |previously )?\w+(?:ed|ught|old|ade|un))\b",
     re.IGNORECASE,
 )
 _EARLIER = timedelta(days=45)
@@ -81,7 +88,9 @@ def announced_date(
             return mention.date
     if published is None:
         return None
-    is_background = any(_last_day(m) < published - _EARLIER for m in _inside(dates, evidence_span))
+    is_background = any(_last_day(m) < published - _EARLIER for m in _inside(dates, evidence_span)) or bool(
+        _BACKGROUND.search(text, *evidence_span)
+    )
     looks_ahead = any(_last_day(m) >= published for m in _inside(dates, evidence_span))
     return None if is_background and not looks_ahead else published
 
