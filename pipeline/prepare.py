@@ -30,9 +30,10 @@ LANGUAGE_CHARS = 1000
 MIN_LANGUAGE_PROBABILITY = 0.01
 # Lines among which a title counts as already told; a dateline or byline may stand before it.
 TITLE_LINES = 3
-# A text is hard-wrapped, as on the terminals of the wires, where 70 % of the lines inside its paragraphs are
-# between half of this column and it, and half of the lines after them go on in lower case (headlines do not).
-WRAP_COLUMN = 90
+# A text is hard-wrapped, as on the terminals of the wires and in press texts by e-mail, where the lines inside its
+# paragraphs are at most this long, 70 % of them nearly as long as the longest, 60 % end without a mark that ends a
+# sentence, and a third of the lines after them go on in lower case (headlines and lists do not).
+WRAP_COLUMN = 120
 WRAP_MIN_LINES = 4
 
 LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -153,9 +154,14 @@ def _unwrapped(text: str) -> str:
         if line and following and not following[0].isspace()
     ]
     marked = any(not line or line[0].isspace() for line in lines[1:-1])
-    full = sum(WRAP_COLUMN // 2 <= len(line) <= WRAP_COLUMN for line, _ in joints)
+    if not marked or len(joints) < WRAP_MIN_LINES:
+        return text
+    longest = max(len(line) for line, _ in joints)
+    full = sum(len(line) >= 0.75 * longest for line, _ in joints)
+    unfinished = sum(not line.endswith((".", "!", "?", ":", "”", '"')) for line, _ in joints)
     carried_on = sum(following[0].islower() for _, following in joints)
-    if not marked or len(joints) < WRAP_MIN_LINES or full < 0.7 * len(joints) or carried_on < 0.5 * len(joints):
+    wrapped = full >= 0.7 * len(joints) and unfinished >= 0.6 * len(joints) and carried_on >= len(joints) / 3
+    if longest > WRAP_COLUMN or not wrapped:
         return text
     return re.sub(r"(?<=\S)[^\S\n]*\n(?=\S)", " ", text)
 

@@ -1,5 +1,6 @@
 """Cleaning, identity, language and refusals, each as a text and what becomes of it."""
 
+import textwrap
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -61,6 +62,13 @@ def test_hard_wrapped_paragraphs_become_lines() -> None:
     lines = clean_text(WRAPPED).split("\n")
     assert [line.split()[0] for line in lines] == ["Northgate", "The", "Rivals"]
     assert clean_text(WRAPPED.replace("  ", "\n")).split("\n") == lines  # empty lines instead of indents
+
+
+@pytest.mark.parametrize("columns", [60, 72, 80, 90, 100])
+def test_the_width_of_wrapped_text_does_not_matter(columns: int) -> None:
+    paragraphs = [" ".join(line.split()) for line in clean_text(WRAPPED).split("\n")]
+    wrapped = "\n\n".join(textwrap.fill(paragraph, columns) for paragraph in paragraphs)
+    assert clean_text(wrapped).split("\n") == paragraphs
 
 
 def test_a_line_a_paragraph_stays() -> None:
