@@ -66,7 +66,7 @@ def test_hard_wrapped_paragraphs_become_lines() -> None:
 
 @pytest.mark.parametrize("columns", [60, 72, 80, 90, 100])
 def test_the_width_of_wrapped_text_does_not_matter(columns: int) -> None:
-    paragraphs = [" ".join(line.split()) for line in clean_text(WRAPPED).split("\n")]
+    paragraphs = [f"{line} {line}" for line in clean_text(WRAPPED).split("\n")]
     wrapped = "\n\n".join(textwrap.fill(paragraph, columns) for paragraph in paragraphs)
     assert clean_text(wrapped).split("\n") == paragraphs
 

@@ -36,6 +36,8 @@ from pipeline.records import Article, Reject, RejectReason
         (f"Published: Oct. 6, 2025\nVans come to Leeds\n{STORY}", "Vans come to Leeds", "Oct. 6, 2025", None),
         (f"# Vans come to Leeds\n\n{STORY}", "Vans come to Leeds", None, None),
         (f"LONDON, Nov 3 (Reuters) - {STORY}", None, "Nov 3", "Reuters"),
+        (f"BERLIN, June 3, 2025 - {STORY}", None, "June 3, 2025", None),  # a firm's own release names no wire
+        (f"Oslo, Norway, 3 vans - {STORY}", None, None, None),
         (f"SAN FRANCISCO, Calif., March 4, 2024 /PRNewswire/ -- {STORY}", None, "March 4, 2024", "PRNewswire"),
         (f"(Bloomberg) -- {STORY}", None, None, "Bloomberg"),
         (f"{STORY}\nSource link: example.com.", None, None, "example.com"),

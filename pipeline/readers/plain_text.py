@@ -32,6 +32,8 @@ DATELINE = re.compile(
     rf"^(?:[A-Z][\w .,'’/-]{{1,60}}?,\s+)??(?:({MONTH}\s+\d{{1,2}}(?:,\s+\d{{4}})?),?\s*)?"
     r"(?:[A-Z][A-Z .,'’/-]{1,60}\s*)?[(/]([A-Z][\w .&-]{1,30})[)/]\s*[-–—]"
 )
+# Without the name of a wire only a full date makes a dateline: "BERLIN, June 3, 2025 - ".
+PRESS_DATELINE = re.compile(rf"^[A-Z][\w .,'’/-]{{1,60}}?,\s+({MONTH}\s+\d{{1,2}},\s+\d{{4}})\s*[-–—]{{1,2}}\s")
 SOURCE_LINE = re.compile(
     r"^(?:source(?:\s+link)?|via|originally published (?:by|at|on|in))\s*:\s*(\S.{0,198}?)\.?$", re.I
 )
@@ -60,6 +62,8 @@ def text_article(text: str, uri: str) -> Article:
             if dateline:
                 published = published or dateline.group(1)
                 publisher = dateline.group(2).strip()
+            elif press_dateline := PRESS_DATELINE.match(line[:200]):
+                published = published or press_dateline.group(1)
             break
     source_line = SOURCE_LINE.match(lines[-1][:240]) if len(lines) > 1 else None
     if source_line:
