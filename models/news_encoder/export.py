@@ -70,7 +70,7 @@ def export_encoder(encoder: Encoder, path: Path) -> None:
         dynamo=True,
         external_data=False,
     )
-    onnx.save(_narrow(onnx.load(path)), path)
+    onnx.save(_bare(_narrow(onnx.load(path))), path)
 
 
 def export_heads(heads: Heads, path: Path) -> None:
@@ -87,6 +87,17 @@ def export_heads(heads: Heads, path: Path) -> None:
         dynamo=True,
         external_data=False,
     )
+    onnx.save(_bare(onnx.load(path)), path)
+
+
+def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without the source lines that the exporter notes at every node: they name folders of the machine."""
+    graph = model.graph
+    parts = [*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for part in (model, graph, *parts):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
+    return model
 
 
 def _narrow(model: onnx.ModelProto) -> onnx.ModelProto:
