@@ -24,7 +24,7 @@ from pipeline.extract.numerals import DIGITS, SCALE, SCALE_WORDS, SPELLED
 
 # A government that pays; one that only approves a deal says nothing about its currency.
 _PAYER = (
-    r"(?:taxpayers?\b|(?:government|ministry|treasury)\b[^.;,$]{0,40}\b(?:giv|gave|grant|lend|lent|loan|contribut|"
+    r"(?:taxpayers?\b|(?:government|ministry|treasury)\b[^.;$]{0,40}\b(?:giv|gave|grant|lend|lent|loan|contribut|"
     r"provid|invest|spen[dt]|hand|put|pledg|commit|earmark|fund|pay|paid|subsid|award|allocat|budget|chip))"
 )
 # Codes that annual reports write with the scale before them ("MSEK 45", "TEUR 310") or behind ("SEKm 45").
