@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -165,6 +166,41 @@ def run(
 
 
 @app.command()
+def events(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the tables, as written by run.")] = Path("tables"),
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Show what was known by the end of that day (UTC)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the events as JSON, one a line.")] = False,
+) -> None:
+    """Join the deals of all articles into one row a real-world deal, and write deal_events.
+
+    With --as-of, nothing is written: the events are shown as the articles published until then tell them.
+    """
+    from pipeline import event_store
+    from pipeline.publish import PublishError
+
+    try:
+        outcome = None if as_of else event_store.update(out)
+        table = event_store.as_known_on(out, as_of.date()) if as_of else event_store.current(out)
+    except event_store.EventError as error:
+        _stop(str(error), 2)
+    except PublishError as error:
+        _stop(str(error), 1)
+    if as_json:
+        for row in table.to_pylist():
+            typer.echo(json.dumps(row, default=str, ensure_ascii=False))
+        return
+    _show_events(table.sort_by([("last_seen", "descending"), ("event_id", "ascending")]).slice(0, 20).to_pylist())
+    known = f" as known on {as_of.date()}" if as_of else ""
+    err.print(f"{table.num_rows:,} events{known}, the latest of them above", highlight=False)
+    if outcome:
+        done = "unchanged" if outcome.unchanged else f"{outcome.deals:,} deals, {outcome.taken_over:,} settled before"
+        err.print(f"{done} -> {out / 'deal_events'}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def dictionary() -> None:
     """Print the data dictionary: every table and column, in Markdown."""
     from pipeline.tables import data_dictionary
@@ -283,6 +319,25 @@ def _summary(outcome: Outcome, out: Path, seconds: float) -> None:
     console.print(table)
     done = "unchanged since it was published" if outcome.unchanged else f"written in {seconds:,.1f} s"
     console.print(f"batch {manifest.batch_id}: {done} -> {out}", highlight=False, soft_wrap=True)
+
+
+def _show_events(rows: Sequence[dict[str, Any]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("event", "type", "status", "parties", "places", "amount", "first seen", "last seen", "sources"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        seen = [row[name].date().isoformat() if row[name] else "" for name in ("first_seen", "last_seen")]
+        table.add_row(
+            row["event_id"],
+            row["deal_type"],
+            row["status"],
+            escape(", ".join(party["company_name"] for party in row["parties"])),
+            escape(", ".join(place["name"] for place in row["locations"])),
+            f"{row['amount']:,.0f} {row['currency']}" if row["amount"] else "",
+            *seen,
+            str(row["n_sources"]),
+        )
+    Console().print(table)
 
 
 def _counts(counts: dict[str, int]) -> str:

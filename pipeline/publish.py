@@ -143,6 +143,32 @@ def publish(out: Path, manifest: Manifest, tables: Mapping[str, Iterable[pa.Tabl
     return complete
 
 
+def replace_table(out: Path, batch_id: str, name: str, table: pa.Table) -> None:
+    """Put ``table`` in the place of one table of a published batch, and its digest into the manifest, both or neither.
+
+    A batch whose manifest cannot be read is left as it is: the next run writes it anew.
+    """
+    path = out / "manifests" / f"{batch_id}.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        manifest = Manifest(**{**values, "versions": Versions(**values["versions"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return
+    work = work_folder(out, batch_id)
+    partial = work / "partial"
+    with explained(out):
+        shutil.rmtree(partial, ignore_errors=True)
+        file = partial / name / f"{batch_id}.parquet"
+        file.parent.mkdir(parents=True)
+        _write(file, _stamped(SCHEMAS[name], manifest), [table])
+        files = {**manifest.files, f"{name}/{file.name}": _sha256(file)}
+        complete = dataclasses.replace(manifest, files=files)
+        _write_text(partial / "manifest.json", json.dumps(asdict(complete), indent=1, sort_keys=True) + "\n")
+        os.replace(partial, work / "ready")
+        _sync_folder(work)
+    recover(out)
+
+
 def recover(out: Path) -> None:
     """Finish what a killed run had committed but not yet moved into place. Safe to repeat."""
     for ready in sorted((out / _WORK).glob("*/ready")):

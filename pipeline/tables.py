@@ -203,6 +203,77 @@ REJECTS = pa.schema(
     ]
 )
 
+_EVENT_ID = _required("event_id", pa.string(), "Stable id of the real-world deal; the same as in deals")
+_CHANGE = pa.struct(
+    [
+        pa.field("on", pa.date32()),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("deal_id", pa.string(), nullable=False),
+    ]
+)
+_DISAGREEMENT = pa.struct(
+    [
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("n_sources", pa.int32(), nullable=False),
+        pa.field("deal_id", pa.string(), nullable=False),
+    ]
+)
+
+DEAL_EVENTS = pa.schema(
+    [
+        _EVENT_ID,
+        _required("deal_type", pa.string(), "As most sources call it"),
+        _required("status", pa.string(), "The latest: in_talks, planned, agreed, active, completed or cancelled"),
+        _nullable("first_seen", _UTC, "When the first article that tells it was published; null where nobody says"),
+        _nullable("last_seen", _UTC, "When the latest one was published"),
+        _required("n_articles", pa.int32(), "Distinct articles that tell it, near copies among them"),
+        _required("n_sources", pa.int32(), "Independent sources: near copies and articles of one publisher count once"),
+        _required("n_publishers", pa.int32(), "Distinct publishers, those that only copied among them"),
+        _required("parties", pa.list_(_PARTY), "Companies that a third of the sources name, the acting party first"),
+        _required("locations", pa.list_(_PLACE), "Places that a third of the sources with a place name"),
+        _nullable("level_min", pa.int8(), "Autonomy level as most sources state it"),
+        _nullable("level_max", pa.int8(), "Upper end of that level; equals level_min unless a range"),
+        _nullable("amount", pa.float64(), "Sum that most sources state, of the agreed deal where there is one"),
+        _nullable("currency", pa.string(), "Currency of the amount, ISO 4217"),
+        _nullable("announced_on", pa.date32(), "First day on which a source says that it was announced"),
+        _nullable("effective_on", pa.date32(), "Time at which it takes effect, as told last"),
+        _nullable("effective_precision", pa.string(), "How long that time is: day, month, quarter, half or year"),
+        _required("best_deal_id", pa.string(), "The row of deals that tells it with the highest confidence"),
+        _required("evidence", pa.string(), "The evidence of that row"),
+        _required("confidence", pa.float64(), "The confidence of that row"),
+        _required("history", pa.list_(_CHANGE), "Its statuses in the order told, with day and the row that says so"),
+        _required("disagreements", pa.list_(_DISAGREEMENT), "Values that sources state and this row does not"),
+    ]
+)
+
+EVENT_MEMBERS = pa.schema(
+    [
+        _EVENT_ID,
+        _required("deal_id", pa.string(), "A row of deals that tells the event; each row belongs to one event"),
+        _ARTICLE_ID,
+        _nullable("known_at", _UTC, "When the article was first published: what came later is not known then"),
+        _required("source", pa.string(), "Independent source: the publisher of the first copy, or its article_id"),
+        _required(
+            "digest", pa.uint64(), "Digest of what the row of deals says; the next run starts at the first change"
+        ),
+    ]
+)
+
+EVENT_ALIASES = pa.schema(
+    [
+        _required("old_event_id", pa.string(), "An id that deal_events once held"),
+        _nullable("event_id", pa.string(), "The event that tells it now; null where its articles are gone"),
+    ]
+)
+
+#: Tables over all batches, which ``roadwire events`` writes.
+EVENT_SCHEMAS: Mapping[str, pa.Schema] = {
+    "deal_events": DEAL_EVENTS,
+    "event_members": EVENT_MEMBERS,
+    "event_aliases": EVENT_ALIASES,
+}
+
 #: Every table of a batch, in the order in which they are published.
 SCHEMAS: Mapping[str, pa.Schema] = {
     "articles": ARTICLES,
@@ -226,6 +297,9 @@ _ONE_LINE = {
     "deals": "One row a deal in an article.",
     "sightings": "One row each time an article was delivered.",
     "rejects": "One row for each item that was read and left out. Items read = sightings + rejects, in every batch.",
+    "deal_events": "One row a real-world deal, across articles, outlets and batches. Written by `roadwire events`.",
+    "event_members": "One row a row of `deals`: the event that it tells. Written by `roadwire events`.",
+    "event_aliases": "One row an event id that is no longer used, and its event now. Written by `roadwire events`.",
 }
 
 
@@ -290,7 +364,7 @@ def data_dictionary() -> str:
         'float with NaN; `read_parquet(..., dtype_backend="pyarrow")` keeps integers. The same descriptions stand in',
         'the files: `pyarrow.parquet.read_schema(file).field("level_min").metadata`.',
     ]
-    for name, schema in SCHEMAS.items():
+    for name, schema in {**SCHEMAS, **EVENT_SCHEMAS}.items():
         lines += ["", f"## {name}", "", _ONE_LINE[name], "", "| column | type | null | meaning |", "|---|---|---|---|"]
         for field in schema:
             null = "yes" if field.nullable else "no"
