@@ -1,4 +1,4 @@
-"""Annotations of texts that belong to others: kept as ids, digests and offsets, joined with the text where it is at hand.
+"""Annotations of texts that belong to others: kept as ids, digests and offsets, joined with the text where it is.
 
 In: annotation records (``docs/annotation.md``) with ``text`` and ``source`` (``file`` below the data folder, ``id`` of
 the item in it). Out: the same records without any text, and back. What stays readable is our own: canonical names,
@@ -17,7 +17,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from corpora.annotations import read_records
 #: Where the sources lie beside a clone; any other folder can be named.
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
-#: Fields of a source item that make its text: the title (None: left out), then the first of the bodies that is not empty.
+#: Fields of a source item that make its text: the title (None: left out), then the first body that is not empty.
 FIELDS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "text/ai_digest_items_2018_2021.jsonl.gz": ("title", ("text",)),
     "text/ai_news_leads_2019_2020.jsonl.gz": ("title", ("excerpt", "text")),
@@ -137,6 +137,17 @@ def _mapped(items: Sequence[Any], turn: Callable[[Any], Any]) -> list[Any]:
     return turned
 
 
+def item_texts(data: Path, file: str, ids: Collection[str]) -> dict[str, str]:
+    """The texts of those of the items ``ids`` that the source ``file`` below ``data`` holds."""
+    texts: dict[str, str] = {}
+    with gzip.open(data / file, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            item = json.loads(line)
+            if str(item.get("id")) in ids:
+                texts[str(item["id"])] = text_of_item(file, item)
+    return texts
+
+
 def source_texts(items: Iterable[dict[str, Any]], data: Path) -> dict[tuple[str, str], str]:
     """The texts of the items' sources below ``data``, by file and id. Raises ``StandoffError`` where one is absent."""
     wanted: dict[str, set[str]] = {}
@@ -147,19 +158,14 @@ def source_texts(items: Iterable[dict[str, Any]], data: Path) -> dict[tuple[str,
         path = data / file
         if not path.exists():
             raise StandoffError(
-                f"{path} is not here: it holds the texts of {len(ids)} annotated items, which belong to their publishers "
-                "and are not in this repository; name a folder that has it with --data"
+                f"{path} is not here: it holds the texts of {len(ids)} annotated items, which belong to their "
+                "publishers and are not in this repository; name a folder that has it with --data"
             )
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                item = json.loads(line)
-                if str(item.get("id")) in ids:
-                    texts[file, str(item["id"])] = text_of_item(file, item)
-        missing = sorted(ids - {id for held, id in texts if held == file})
+        found = item_texts(data, file, ids)
+        missing = sorted(ids - found.keys())
         if missing:
-            raise StandoffError(
-                f"{path}: no item {missing[0]!r}" + f" and {len(missing) - 1} others" * (len(missing) > 1)
-            )
+            raise StandoffError(f"{path}: item {missing[0]!r} is not in it (items missing: {len(missing)})")
+        texts |= {(file, item_id): text for item_id, text in found.items()}
     return texts
 
 
@@ -171,7 +177,7 @@ def read_standoff(paths: Iterable[Path], data: Path = DATA) -> list[dict[str, An
 
 
 def write_standoff(records: Iterable[dict[str, Any]], path: Path, data: Path = DATA) -> int:
-    """Write records without their text and return how many. Raises ``StandoffError`` for one that would not come back."""
+    """Write records without their text and return how many. Raises ``StandoffError`` where one would not come back."""
     records = list(records)
     items = [without_text(record) for record in records]
     texts = source_texts(items, data)
