@@ -297,7 +297,19 @@ def _digest_faults(folder: Path, files: Sequence[Path]) -> Iterator[Fault]:
         if not path.exists():
             yield Fault(_shown(told), number, name, "is not there")
         elif path in files and hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
-            yield Fault(_shown(told), number, name, "the file has changed; if that is meant, run `make digests`")
+            yield Fault(
+                _shown(told),
+                number,
+                name,
+                "the file has changed; if that is meant: `roadwire corpora validate --write-digests`",
+            )
+
+
+def write_digests(folder: Path) -> None:
+    """List the SHA-256 of the corpus files in ``folder``, as ``sha256sum`` does."""
+    files = [file for file in corpus_files([folder]) if file.parent == folder]
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+    (folder / DIGESTS).write_text("".join(lines), encoding="utf-8")
 
 
 def _shown(path: Path) -> str:

@@ -26,6 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 import pipeline
+from pipeline import cli_corpora
 
 if TYPE_CHECKING:
     from pipeline.batches import Outcome
@@ -45,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="News text in, typed tables of companies, autonomy levels, places and deals out.",
 )
+cli_corpora.add_to(app)
 err = Console(stderr=True)
 
 
