@@ -2,7 +2,8 @@
 
 In: the texts of documents in reading order. Out: for each the id of the first article it is a copy of, or
 None. MinHash over word shingles (Broder 1997) with banding, so that a run stays linear in the number of
-articles. Exact copies never come here: they have the same id (see ``pipeline.prepare``).
+articles. A text that shares its wording with another one but not its names and numbers (a monthly release, a template)
+is no copy of it. Exact copies never come here: they have the same id (see ``pipeline.prepare``).
 
 ``signature`` depends on one text and on nothing else, so any worker may compute it; ``CopyIndex`` must see
 the signatures in reading order, in one process. The result then depends neither on shards nor on workers.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import functools
 import re
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ import numpy.typing as npt
 
 from pipeline.settings import NearDuplicates
 
-Signature = npt.NDArray[np.uint32]
+Hashes = npt.NDArray[np.uint32]
 
 WORD = re.compile(r"\w+")
 SEED = 20_101  # frozen: another seed makes other signatures
@@ -33,10 +35,25 @@ MAX_MISSED = 0.02
 MAX_BUCKET = 32
 # Rows of the hash table (shingles × permutations) that are in memory at once.
 SHINGLES_AT_ONCE = 4096
+# The names of a text: its capitalised words and numbers. Of a long text the so many with the smallest hashes stand for
+# all; fewer than so many tell nothing (a text in small letters, a line).
+NAME = re.compile(r"[A-ZÀ-ÖØ-Þ0-9]\w*")
+MAX_NAMES, MIN_NAMES = 128, 3
+# One outlet does not run a story twice, but prints its notices and templates under every story: two texts of one
+# publisher are copies only where they are this similar.
+ONE_PUBLISHER = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What is kept of a text: ``shingles`` has one minimum a permutation; ``names`` are sorted hashes, each once."""
+
+    shingles: Hashes
+    names: Hashes
 
 
 def signature(text: str, settings: NearDuplicates) -> Signature:
-    """The MinHash signature of ``text``: ``settings.permutations`` numbers."""
+    """The signature of ``text``: ``settings.permutations`` minima over its shingles, and its names."""
     shingles = _shingles(text, settings.shingle_words)
     factors, offsets = _permutations(settings.permutations)
     smallest = np.full(settings.permutations, np.iinfo(np.uint32).max, dtype=np.uint32)
@@ -45,40 +62,50 @@ def signature(text: str, settings: NearDuplicates) -> Signature:
         # Multiply-add modulo 2^64, upper half: universal enough for 32-bit values (Dietzfelbinger 1996).
         hashed = ((part * factors + offsets) >> np.uint64(32)).astype(np.uint32)
         np.minimum(smallest, hashed.min(axis=0), out=smallest)
-    return smallest
+    return Signature(smallest, _names(text))
 
 
 class CopyIndex:
-    """The originals seen so far, to be fed in reading order. It grows by about 3 kB an original."""
+    """The originals seen so far, to be fed in reading order. It grows by about 5 kB an original."""
 
     def __init__(self, settings: NearDuplicates) -> None:
         self._threshold = settings.threshold
+        self._shared_names = settings.shared_names
         self._rows = band_rows(settings.permutations, settings.threshold)
         self._bands = settings.permutations // self._rows
         self._ids: list[str] = []
+        self._names: list[Hashes] = []
+        self._publishers: list[str | None] = []
         self._signatures = np.empty((1024, settings.permutations), dtype=np.uint32)
         self._buckets: dict[int, list[int] | int] = {}
 
-    def add(self, article_id: str, signed: Signature) -> str | None:
+    def add(self, article_id: str, signed: Signature, publisher: str | None = None) -> str | None:
         """The id of the first original that this article is a copy of; None makes it an original itself.
 
         An id that is known as an original already gives None.
         """
-        keys = self._keys(signed)
-        candidates = sorted({number for key in keys for number in _numbers(self._buckets.get(key))})
-        if candidates:
-            similar = (self._signatures[candidates] == signed).mean(axis=1) >= self._threshold
-            if similar.any():
-                original = self._ids[candidates[int(similar.argmax())]]
-                return original if original != article_id else None
+        keys = self._keys(signed.shingles)
+        candidates = np.array(sorted({n for key in keys for n in _numbers(self._buckets.get(key))}), dtype=np.int64)
+        if len(candidates):
+            similar = (self._signatures[candidates] == signed.shingles).mean(axis=1)
+            for number, similarity in zip(candidates.tolist(), similar.tolist(), strict=True):
+                if similarity >= self._threshold and self._is_copy(number, signed, publisher, similarity):
+                    return self._ids[number] if self._ids[number] != article_id else None
+        self._publishers.append(publisher)
         self._insert(article_id, signed, keys)
         return None
+
+    def _is_copy(self, number: int, signed: Signature, publisher: str | None, similarity: float) -> bool:
+        if publisher is not None and publisher == self._publishers[number] and similarity < ONE_PUBLISHER:
+            return False
+        return shared_names(signed.names, self._names[number]) >= self._shared_names
 
     def _insert(self, article_id: str, signed: Signature, keys: list[int]) -> None:
         number = len(self._ids)
         if number == len(self._signatures):
             self._signatures = np.concatenate([self._signatures, np.empty_like(self._signatures)])
-        self._signatures[number] = signed
+        self._signatures[number] = signed.shingles
+        self._names.append(signed.names)
         self._ids.append(article_id)
         for key in keys:
             held = self._buckets.get(key)
@@ -89,7 +116,7 @@ class CopyIndex:
             elif len(held) < MAX_BUCKET:
                 held.append(number)
 
-    def _keys(self, signed: Signature) -> list[int]:
+    def _keys(self, signed: Hashes) -> list[int]:
         """One 64-bit key for each band; the band's number is part of it."""
         rows = signed[: self._bands * self._rows].reshape(self._bands, self._rows).astype(np.uint64)
         keys = np.arange(1, self._bands + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -110,6 +137,21 @@ def band_rows(permutations: int, threshold: float) -> int:
         rows for rows in range(1, permutations + 1) if (1 - threshold**rows) ** (permutations // rows) <= MAX_MISSED
     ]
     return max(fitting, default=1)
+
+
+def shared_names(left: Hashes, right: Hashes) -> float:
+    """The share of the names of the text with fewer of them that the other one has too, 0 to 1; 1 where it has few."""
+    if min(len(left), len(right)) < MIN_NAMES:
+        return 1.0
+    if MAX_NAMES in (len(left), len(right)):  # compare where both samples are complete
+        last = min(each[-1] for each in (left, right) if len(each) == MAX_NAMES)
+        left, right = left[left <= last], right[right <= last]
+    return len(np.intersect1d(left, right, assume_unique=True)) / max(1, min(len(left), len(right)))
+
+
+def _names(text: str) -> Hashes:
+    found = {zlib.crc32(name.casefold().encode("utf-8", "replace")) for name in NAME.findall(text)}
+    return np.array(sorted(found)[:MAX_NAMES], dtype=np.uint32)
 
 
 def _shingles(text: str, words: int) -> npt.NDArray[np.uint64]:

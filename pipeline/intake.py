@@ -33,7 +33,8 @@ class Ledger:
 def near_copies(settings: Settings) -> FirstCopy:
     """A fresh index of near copies, to be asked about each document of a batch in reading order."""
     index = CopyIndex(settings.near_duplicates)
-    return lambda document: index.add(document.article_id, signature(document.text, settings.near_duplicates))
+    near = settings.near_duplicates
+    return lambda document: index.add(document.article_id, signature(document.text, near), document.publisher)
 
 
 def distinct_documents(

@@ -35,11 +35,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicates:
-    """MinHash over word shingles; ``threshold`` is the estimated Jaccard similarity."""
+    """MinHash over word shingles; ``threshold`` is the estimated Jaccard similarity.
+
+    ``shared_names``: share of the names and numbers of the text with fewer of them that the other one must have.
+    """
 
     shingle_words: int
     permutations: int
     threshold: float
+    shared_names: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ def load(path: Path | str | None = None) -> Settings:
         _lay_over(values, _read(Path(path)), str(path), "")
     source = str(path or DEFAULTS)
     settings = typing.cast(Settings, _build(Settings, values, source, ""))
-    for name, value in [("near_duplicates.threshold", values["near_duplicates"]["threshold"]), *_thresholds(values)]:
+    near = [(f"near_duplicates.{name}", values["near_duplicates"][name]) for name in ("threshold", "shared_names")]
+    for name, value in [*near, *_thresholds(values)]:
         if not 0 <= value <= 1:
             raise SettingsError(f"{source}: {name} must lie between 0 and 1, not {value}")
     for name in ("shard_size", "batch_size"):
