@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 import pipeline
-from pipeline import cli_corpora
+from pipeline import cli_corpora, cli_review
 
 if TYPE_CHECKING:
     from pipeline.batches import Outcome
@@ -47,6 +47,7 @@ app = typer.Typer(
     help="News text in, typed tables of companies, autonomy levels, places and deals out.",
 )
 cli_corpora.add_to(app)
+cli_review.add_to(app)
 err = Console(stderr=True)
 
 

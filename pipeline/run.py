@@ -6,14 +6,14 @@ is decided here but their order. It will not write anything (``pipeline.batches`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from pipeline import annotate, checks, tables, versions
-from pipeline.classify import Classifier, load_classifier
+from pipeline.classify import Classifier, Reading, load_classifier
 from pipeline.extract.companies import find_companies, load_weights
 from pipeline.extract.deals import find_deals
 from pipeline.extract.level_owners import attribute_levels, weights
@@ -29,6 +29,7 @@ from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from spacy.language import Language
+    from spacy.tokens import Doc
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,15 @@ class Models:
     classifier: Classifier
     register: CompanyRegister
     gazetteer: Gazetteer
+
+
+@dataclass(frozen=True, slots=True)
+class Workings:
+    """What was read out of a document, and what it was read from, for those who ask why (``pipeline.explain``)."""
+
+    doc: Doc
+    reading: Reading
+    extraction: Extraction
 
 
 def load_models(settings: Settings) -> Models:
@@ -90,17 +100,19 @@ def extract_all(
 def extract(documents: Sequence[Document], models: Models, settings: Settings) -> list[Extraction]:
     """Read companies, levels, places and deals out of a group of documents that fits into memory."""
     with models.nlp.memory_zone():
-        docs = annotate.annotate(models.nlp, documents)
-        readings = models.classifier.read(list(zip(documents, docs, strict=True)))
-        extractions = []
-        for document, doc, reading in zip(documents, docs, readings, strict=True):
-            companies = find_companies(document, doc, reading.names, models.register, settings)
-            levels = attribute_levels(find_levels(document.text), companies, doc)
-            organisations = [(company.start, company.end) for company in companies]
-            organisations += [(name.start, name.end) for name in reading.names if name.label == "ORGANISATION"]
-            places = find_locations(document, reading.names, organisations, models.gazetteer, settings)
-            deals = find_deals(document, reading, companies, places, levels, settings)
-            extractions.append(
-                Extraction(document, relevance(document), tuple(companies), tuple(levels), tuple(places), tuple(deals))
-            )
-    return extractions
+        return [each.extraction for each in work_through(documents, models, settings)]
+
+
+def work_through(documents: Sequence[Document], models: Models, settings: Settings) -> Iterator[Workings]:
+    """The steps, document by document. Call it inside the memory zone of ``models.nlp``, as ``extract`` does."""
+    docs = annotate.annotate(models.nlp, documents)
+    readings = models.classifier.read(list(zip(documents, docs, strict=True)))
+    for document, doc, reading in zip(documents, docs, readings, strict=True):
+        companies = find_companies(document, doc, reading.names, models.register, settings)
+        levels = attribute_levels(find_levels(document.text), companies, doc)
+        organisations = [(company.start, company.end) for company in companies]
+        organisations += [(name.start, name.end) for name in reading.names if name.label == "ORGANISATION"]
+        places = find_locations(document, reading.names, organisations, models.gazetteer, settings)
+        deals = find_deals(document, reading, companies, places, levels, settings)
+        found = Extraction(document, relevance(document), tuple(companies), tuple(levels), tuple(places), tuple(deals))
+        yield Workings(doc, reading, found)

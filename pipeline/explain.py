@@ -1,0 +1,464 @@
+"""Why was this read out of an article, and what was nearly read out of it?
+
+In: a document. Out: an ``Explanation``: the rows that ``roadwire run`` would write, each with the scores, thresholds,
+cues and words behind it, and the companies and deals just below their thresholds. The rows are those of
+``pipeline.run``; only the reasons are gathered here. It changes nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pipeline.classify import CompanyScores, SentenceScores
+from pipeline.extract.companies import evidence_of, find_companies, load_weights
+from pipeline.extract.company_candidates import Mention
+from pipeline.extract.dates import find_dates
+from pipeline.extract.deal_amounts import deal_amount
+from pipeline.extract.deals import ROLES, Told, deals_of_sentence, merge, place_key
+from pipeline.extract.level_owners import NOBODY, around, candidate_features, scene_of, weights
+from pipeline.extract.money import find_amounts
+from pipeline.prepare import prepare
+from pipeline.readers import Input, find_inputs, read_inputs
+from pipeline.readers.source import buffered
+from pipeline.records import (
+    DEAL_STATUSES,
+    DEAL_TYPES,
+    CompanyMention,
+    Deal,
+    Document,
+    LevelMention,
+    LocationMention,
+    Reject,
+)
+from pipeline.run import Models, Workings, work_through
+from pipeline.settings import Settings
+
+#: A name or a party this far below its threshold, as a share of it, is told as a near miss. Deals have the same share
+#: in ``deals_of_sentence``.
+NEAR = 0.5
+#: Cues of a name or of an owner that are told, and near misses of each kind.
+MOST_CUES, MOST_NEAR = 5, 10
+STDIN = "-"
+
+Span = tuple[int, int]
+Cue = tuple[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyReason:
+    """``link``: how the record was found; ``seen_by``: who read the name as what; ``cues``: what weighed how much.
+
+    Cues are summands of a logistic score: +1 multiplies the odds by 2.7.
+    """
+
+    company_id: str
+    name: str
+    kind: str | None
+    hq_country: str | None
+    ticker: str | None
+    linked: bool
+    confidence: float
+    threshold: float
+    spans: tuple[Span, ...]
+    surfaces: tuple[str, ...]
+    link: str
+    seen_by: tuple[str, ...]
+    cues: tuple[Cue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelReason:
+    """``owners``: whose system has it, most probable first, None for nobody; ``cues``: what speaks for the first."""
+
+    mention: LevelMention
+    owners: tuple[tuple[str | None, float], ...]
+    cues: tuple[Cue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceReason:
+    """``namesakes``: places of that name in the gazetteer; ``others``: the largest of them that were not chosen."""
+
+    mention: LocationMention
+    spans: tuple[Span, ...]
+    namesakes: int
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A party, place or status with its probability, and whether it is in the row; ``note``: why it is not."""
+
+    name: str
+    probability: float
+    taken: bool
+    role: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A sum or a time that the evidence states. ``use``: the column it went to, None where to none."""
+
+    surface: str
+    meaning: str
+    use: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DealReason:
+    """``also_told``: other sentences that tell the same deal, with the probability that they do."""
+
+    deal: Deal
+    threshold: float
+    statuses: tuple[Scored, ...]
+    parties: tuple[Scored, ...]
+    places: tuple[Scored, ...]
+    values: tuple[Value, ...]
+    also_told: tuple[tuple[int, int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NearDeal:
+    deal_type: str
+    parties: tuple[str, ...]
+    status: str
+    start: int
+    end: int
+    probability: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    document: Document
+    relevance: float
+    companies: tuple[CompanyReason, ...]
+    levels: tuple[LevelReason, ...]
+    places: tuple[PlaceReason, ...]
+    deals: tuple[DealReason, ...]
+    near_companies: tuple[CompanyReason, ...]
+    near_deals: tuple[NearDeal, ...]
+
+
+def documents(paths: Sequence[str], settings: Settings) -> Iterator[Document | Reject]:
+    """The articles of files, folders, URIs and, for "-", of standard input, as a run would prepare them, each once.
+
+    Raises ``InputError`` where a path names nothing.
+    """
+    inputs = [
+        each
+        for path in paths
+        for each in (
+            [Input("stdin", "stdin", lambda: buffered(sys.stdin.buffer))] if path == STDIN else find_inputs([path])
+        )
+    ]
+    seen: set[str] = set()
+    for item in read_inputs(inputs, settings):
+        prepared = item if isinstance(item, Reject) else prepare(item, settings)
+        if isinstance(prepared, Reject):
+            yield prepared
+        elif prepared[0].article_id not in seen:
+            seen.add(prepared[0].article_id)
+            yield prepared[0]
+
+
+def explain(document: Document, models: Models, settings: Settings) -> Explanation:
+    """What is read out of one document, and why."""
+    with models.nlp.memory_zone():
+        [done] = work_through([document], models, settings)
+        scores = _sentence_scores(done)
+        found = done.extraction
+        companies, near_companies = _companies(done, models, settings)
+        told = [deal for sentence in scores for deal in deals_of_sentence(sentence, settings)]
+        return Explanation(
+            document=document,
+            relevance=found.relevance,
+            companies=companies,
+            levels=_levels(done),
+            places=_places(found.locations, models),
+            deals=tuple(
+                _deal(deal, document, scores, told, found.companies, found.locations, settings) for deal in found.deals
+            ),
+            near_companies=near_companies,
+            near_deals=_near_deals(told, found.companies, settings),
+        )
+
+
+def as_record(explanation: Explanation) -> dict[str, Any]:
+    """An explanation as JSON can hold it, once dates are written as text."""
+    return dataclasses.asdict(explanation)
+
+
+def _sentence_scores(done: Workings) -> Sequence[SentenceScores]:
+    found = done.extraction
+    return done.reading.score_deals(
+        [(m.start, m.end, m.company_id) for m in found.companies],
+        [(m.start, m.end, place_key(m)) for m in found.locations],
+    )
+
+
+def _companies(
+    done: Workings, models: Models, settings: Settings
+) -> tuple[tuple[CompanyReason, ...], tuple[CompanyReason, ...]]:
+    """The companies of the article, and the names that are just not seen as one."""
+    document, names = done.extraction.document, done.reading.names
+    threshold = settings.thresholds.company
+    lower = replace(settings, thresholds=replace(settings.thresholds, company=NEAR * threshold))
+    rows: dict[str, list[CompanyMention]] = {}
+    for row in find_companies(document, done.doc, names, models.register, lower):
+        rows.setdefault(row.company_id, []).append(row)
+    starts = [sentence.start_char for sentence in done.doc.sents]
+    behind = {
+        (mention.start, mention.end): (entity.mentions, cues)
+        for entity, cues in evidence_of(document.text, starts, names, models.register)
+        for mention in entity.mentions
+    }
+    reasons = []
+    for mentions in rows.values():
+        seen, features = behind.get((mentions[0].start, mentions[0].end), ((), {}))
+        first = mentions[0]
+        reasons.append(
+            CompanyReason(
+                company_id=first.company_id,
+                name=first.company_name,
+                kind=first.kind,
+                hq_country=first.hq_country,
+                ticker=first.ticker,
+                linked=first.linked,
+                confidence=max(m.confidence for m in mentions),
+                threshold=threshold,
+                spans=tuple((m.start, m.end) for m in mentions),
+                surfaces=tuple(dict.fromkeys(m.surface for m in mentions)),
+                link=_link(first, seen),
+                seen_by=_seen_by(seen),
+                cues=_company_cues(features),
+            )
+        )
+    kept = {row.company_id for row in done.extraction.companies}
+    near = sorted((r for r in reasons if r.company_id not in kept), key=lambda r: -r.confidence)[:MOST_NEAR]
+    return tuple(r for r in reasons if r.company_id in kept), tuple(near)
+
+
+def _link(row: CompanyMention, seen: Sequence[Mention]) -> str:
+    """How the id came about."""
+    spellings = {name.text: name for m in seen for name in m.known if name.catalogue == "company"}
+    own = [name for name in spellings.values() if name.company_id == row.company_id]
+    if own:
+        risk = "" if any(name.risk == "none" for name in own) else f", a risky name ({own[0].risk.replace('_', ' ')})"
+        return f"in the register as {', '.join(repr(name.text) for name in own)}{risk}"
+    if row.linked:
+        return "in the register, by its whole name, its ticker or another name of the text"
+    catalogues = sorted({name.catalogue for m in seen for name in m.known})
+    known = f"; known as {', '.join(catalogues).replace('_', ' ')}" if catalogues else ""
+    return f"not in the register{known}; the id is made from the name"
+
+
+def _seen_by(seen: Sequence[Mention]) -> tuple[str, ...]:
+    """The readings of the recognisers: the best probability by method and label, over all mentions."""
+    best: dict[tuple[str, str], float] = {}
+    for span in (span for mention in seen for span in mention.spans):
+        key = (span.method, span.label)
+        best[key] = max(best.get(key, 0.0), span.probability)
+    ranked = sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(f"{method.replace('_', ' ')}: {label.lower()} {p:.2f}" for (method, label), p in ranked)
+
+
+def _company_cues(features: Mapping[str, float]) -> tuple[Cue, ...]:
+    """The strongest summands of the score; a cue and its variant for names of that standing are one."""
+    learnt = load_weights()
+    summed: dict[str, float] = {}
+    for name, value in features.items():
+        if name != "bias":
+            bare = name.rpartition(":")[2].removesuffix("_any")
+            summed[bare] = summed.get(bare, 0.0) + learnt.get(name, 0.0) * value
+    return _strongest(summed)
+
+
+def _strongest(summed: Mapping[str, float]) -> tuple[Cue, ...]:
+    ranked = sorted(summed.items(), key=lambda pair: (-abs(pair[1]), pair[0]))
+    return tuple((name.replace("_", " "), round(value, 2)) for name, value in ranked[:MOST_CUES] if abs(value) >= 0.1)
+
+
+def _levels(done: Workings) -> tuple[LevelReason, ...]:
+    found = done.extraction
+    if not found.levels or not found.companies:
+        return tuple(LevelReason(level, (), ()) for level in found.levels)
+    scene = scene_of(found.companies, done.doc)
+    names: dict[str, str | None] = {m.company_id: m.company_name for m in found.companies}
+    names[NOBODY] = None
+    learnt = weights()
+    reasons = []
+    for level in found.levels:
+        near = around(scene, level)
+        summands = {
+            company: {k: learnt.get(k, 0.0) * v for k, v in candidate_features(near, level, company).items()}
+            for company in (NOBODY, *near.counts)
+        }
+        totals = {company: sum(parts.values()) for company, parts in summands.items()}
+        top = max(totals.values())
+        powers = {company: math.exp(total - top) for company, total in totals.items()}
+        ranked = sorted(powers, key=lambda company: (-powers[company], company))
+        shares = [(names[company], powers[company] / sum(powers.values())) for company in ranked]
+        reasons.append(
+            LevelReason(
+                level,
+                tuple((name, round(share, 4)) for name, share in shares[:4] if share >= 0.01),
+                _strongest({k: v for k, v in summands[level.company_id or NOBODY].items() if v > 0}),
+            )
+        )
+    return tuple(reasons)
+
+
+def _places(mentions: Sequence[LocationMention], models: Models) -> tuple[PlaceReason, ...]:
+    grouped: dict[str, list[LocationMention]] = {}
+    for mention in mentions:
+        grouped.setdefault(place_key(mention), []).append(mention)
+    reasons = []
+    for key, group in grouped.items():
+        known = {place.geoname_id: place for place, _ in models.gazetteer.lookup(group[0].surface)}
+        others = sorted((p for p in known.values() if p.geoname_id != key), key=lambda p: -p.population)
+        divisions = models.gazetteer.admin1_names
+        told = tuple(", ".join(filter(None, (p.name, divisions.get(p.admin1 or ""), p.country))) for p in others[:2])
+        reasons.append(PlaceReason(group[0], tuple((m.start, m.end) for m in group), len(known), told))
+    return tuple(reasons)
+
+
+def _deal(
+    deal: Deal,
+    document: Document,
+    scores: Sequence[SentenceScores],
+    told: Sequence[Told],
+    companies: Sequence[CompanyMention],
+    locations: Sequence[LocationMention],
+    settings: Settings,
+) -> DealReason:
+    index = DEAL_TYPES.index(deal.deal_type)
+    sentence = next(s for s in scores if (s.start, s.end) == (deal.evidence_start, deal.evidence_end))
+    acting = min(sentence.companies, key=lambda c: abs(float(c.acts[index]) - deal.confidence))
+    ids = {party.company_id for party in deal.parties}
+    also = [
+        (t.start, t.end, round(t.probability, 4))
+        for t in told
+        if t.deal_type == deal.deal_type and t.start != deal.evidence_start and set(t.parties) <= ids
+    ]
+    return DealReason(
+        deal=deal,
+        threshold=settings.thresholds.deal[deal.deal_type],
+        statuses=tuple(
+            Scored(DEAL_STATUSES[i], _rounded(acting.status[index][i]), DEAL_STATUSES[i] == deal.status)
+            for i in np.argsort(-acting.status[index], kind="stable")[:3]
+            if acting.status[index][i] >= 0.05 or DEAL_STATUSES[i] == deal.status
+        ),
+        parties=_parties(deal, acting, index, scores, companies, settings),
+        places=_deal_places(deal, acting, index, locations, settings),
+        values=_values(deal, document),
+        also_told=tuple(sorted(also, key=lambda each: -each[2])[:MOST_NEAR]),
+    )
+
+
+def _parties(
+    deal: Deal,
+    acting: CompanyScores,
+    index: int,
+    scores: Sequence[SentenceScores],
+    companies: Sequence[CompanyMention],
+    settings: Settings,
+) -> tuple[Scored, ...]:
+    """Those of the row, then those left out; a party that another sentence names has the probability it has there."""
+    names = {m.company_id: m.company_name for m in companies}
+    best = {name: float(by_type[index]) for name, by_type in acting.parties.items()}
+    best[acting.name] = float(acting.acts[index])
+    elsewhere: dict[str, float] = {}
+    for company in (c for sentence in scores for c in sentence.companies if c.name == deal.parties[0].company_id):
+        elsewhere[company.name] = max(elsewhere.get(company.name, 0.0), float(company.acts[index]))
+        for name, by_type in company.parties.items():
+            elsewhere[name] = max(elsewhere.get(name, 0.0), float(by_type[index]))
+    taken = {party.company_id for party in deal.parties}
+    rows = [
+        Scored(p.company_name, _rounded(best.get(p.company_id, elsewhere.get(p.company_id, 0.0))), True, p.role)
+        for p in deal.parties
+    ]
+    threshold = settings.thresholds.party
+    near = [
+        Scored(names[name], _rounded(share), False, ROLES[deal.deal_type][1], _why_not(share, threshold))
+        for name, share in sorted(best.items(), key=lambda pair: -pair[1])
+        if name not in taken and name in names and share >= NEAR * threshold
+    ]
+    return (*rows, *near[:MOST_NEAR])
+
+
+def _why_not(share: float, threshold: float) -> str:
+    if share < threshold:
+        return f"below {threshold:.2f}"
+    return "not named in the sentence, or of a deal of its own"
+
+
+def _deal_places(
+    deal: Deal, acting: CompanyScores, index: int, locations: Sequence[LocationMention], settings: Settings
+) -> tuple[Scored, ...]:
+    names = {place_key(m): m.name for m in locations}
+    taken = {place.geoname_id or place.name for place in deal.locations}
+    scored = {key: float(by_type[index]) for key, by_type in acting.places.items()} | {
+        key: 0.0 for key in taken if key not in acting.places
+    }
+    return tuple(
+        Scored(
+            names[key],
+            _rounded(share),
+            key in taken,
+            note=None if key in taken else _why_not(share, settings.thresholds.place),
+        )
+        for key, share in sorted(scored.items(), key=lambda pair: (pair[0] not in taken, -pair[1]))
+        if key in taken or share >= NEAR * settings.thresholds.place
+    )[:MOST_NEAR]
+
+
+def _values(deal: Deal, document: Document) -> tuple[Value, ...]:
+    """Sums and times in the evidence, and those elsewhere that went into the row."""
+    text, span = document.text, (deal.evidence_start, deal.evidence_end)
+    amounts = find_amounts(text)
+    chosen = deal_amount(text, amounts, deal.deal_type, span)
+    values = [
+        Value(
+            each.surface,
+            f"{each.amount:,.2f}".rstrip("0").rstrip(".") + f" {each.currency}",
+            "amount" if each == chosen else None,
+        )
+        for each in amounts
+        if each == chosen or span[0] <= each.start < span[1]
+    ]
+    columns = {deal.effective_on: "effective_on", deal.announced_on: "announced_on"}
+    for date in find_dates(text, document.published_at):
+        if span[0] <= date.start < span[1]:
+            values.append(Value(date.surface, f"{date.date} ({date.precision})", columns.get(date.date)))
+    return tuple(values)
+
+
+def _near_deals(told: Sequence[Told], companies: Sequence[CompanyMention], settings: Settings) -> tuple[NearDeal, ...]:
+    names = {m.company_id: m.company_name for m in companies}
+    near = [
+        NearDeal(
+            t.deal_type,
+            tuple(names[party] for party in t.parties),
+            DEAL_STATUSES[t.status],
+            t.start,
+            t.end,
+            round(t.probability, 4),
+            settings.thresholds.deal[t.deal_type],
+        )
+        for t in merge(told)
+        if t.probability < settings.thresholds.deal[t.deal_type]
+    ]
+    return tuple(sorted(near, key=lambda each: each.probability / each.threshold, reverse=True)[:MOST_NEAR])
+
+
+def _rounded(probability: Any) -> float:
+    return round(float(probability), 4)
