@@ -38,7 +38,9 @@ def read(text, published=PUBLISHED):
         ("It starts next year.", "next year", "2026-01-01", "year"),
         ("It starts within two years.", "two years", "2027-01-01", "year"),
         ("They met three months ago.", "three months ago", "2025-07-01", "month"),
-        ("They met last week.", "last week", "2025-10-01", "month"),
+        # that week began in September: no month holds it
+        ("They met last week.", "last week", "2025-07-01", "half"),
+        ("They meet next week.", "next week", "2025-10-01", "month"),
         ("It opened this summer.", "this summer", "2025-07-01", "quarter"),
         ("It has run since the spring of 2024.", "spring of 2024", "2024-04-01", "quarter"),
         ("They signed last Tuesday.", "last Tuesday", "2025-10-07", "day"),

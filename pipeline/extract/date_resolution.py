@@ -137,7 +137,21 @@ def day_and_month(match: re.Match[str], today: date | None) -> Resolved | None:
     if today is None:
         return None
     month, day = _month_of(match), int(match["day"])
-    return _calendar_day(_nearest_year(match, today, month, day), month, day)
+    return _calendar_day(_year_said(match, today) or _nearest_year(match, today, month, day), month, day)
+
+
+def week_of_day(match: re.Match[str], today: date | None) -> Resolved | None:
+    """ "the week of September 8"."""
+    resolved = full_date(match, today) if _said(match, "year") else day_and_month(match, today)
+    return _week_of(resolved[0]) if resolved else None
+
+
+def month_quarter(match: re.Match[str], today: date | None) -> Resolved | None:
+    """ "the December quarter" ends with that month; other months end none."""
+    month = _month_of(match)
+    if today is None or month % 3:
+        return None
+    return date(_nearest_year(match, today, month - 1), month - 2, 1), "quarter"
 
 
 def month_and_year(match: re.Match[str], today: date | None) -> Resolved | None:
@@ -183,7 +197,8 @@ def quarter(match: re.Match[str], today: date | None) -> Resolved | None:
 
 
 def half(match: re.Match[str], today: date | None) -> Resolved | None:
-    number = int(_said(match, "digit")) if _said(match, "digit") else min(2, COUNTS[match["count"].lower()])
+    named = _said(match, "count") or ("second" if _said(match, "side") == "back" else "first")
+    number = int(_said(match, "digit")) if _said(match, "digit") else min(2, COUNTS[named])
     month = 6 * number - 5
     year = _year_said(match, today)
     if year is None and today is not None:
@@ -220,7 +235,9 @@ def part_of_year(match: re.Match[str], today: date | None) -> Resolved | None:
         return date(year, 7, 1), "half"
     if part.startswith("mid"):
         return date(year, 1, 1), "year"
-    bounded = re.search(r"\b(?:by|before|until|till)\s(?:the\s)?$", match.string[: match.start("span")][-12:], re.I)
+    bounded = re.search(
+        r"\b(?:by|before|until|till|now\sand)\s(?:the\s)?$", match.string[: match.start("span")][-12:], re.I
+    )
     return (date(year, 1, 1), "year") if bounded else (date(year, 10, 1), "quarter")
 
 
@@ -289,7 +306,22 @@ def relative_unit(match: re.Match[str], today: date | None) -> Resolved | None:
         return date(index // 4, index % 4 * 3 + 1, 1), "quarter"
     if unit == "month":
         return _months_from(today, step), "month"
-    return (today + timedelta(weeks=step)).replace(day=1), "month"
+    return _week_of(today + timedelta(weeks=step))
+
+
+def _week_of(day: date) -> Resolved | None:
+    """The shortest stretch of the calendar that holds the whole week of ``day``; None at the turn of the year."""
+    first = day - timedelta(days=day.weekday())
+    last = first + timedelta(days=6)
+    if first.year != last.year:
+        return None
+    if first.month == last.month:
+        return date(day.year, first.month, 1), "month"
+    if (first.month - 1) // 3 == (last.month - 1) // 3:
+        return date(day.year, (first.month - 1) // 3 * 3 + 1, 1), "quarter"
+    return (
+        (date(day.year, 1 if last.month <= 6 else 7, 1), "half") if first.month != 6 else (date(day.year, 1, 1), "year")
+    )
 
 
 def _months_from(today: date, months: int) -> date:
@@ -302,14 +334,16 @@ def distance(match: re.Match[str], today: date | None) -> Resolved | None:
     if today is None:
         return None
     number = int(match["number"]) if match["number"].isdigit() else NUMBERS[match["number"].lower()]
-    sign, unit = (-1 if _said(match, "ago") else 1), _said(match, "unit")
+    sign, unit = (-1 if _said(match, "ago") in ("ago", "earlier") else 1), _said(match, "unit")
     if unit == "year":
         return date(today.year + sign * number, 1, 1), "year"
     if unit == "month":
-        return _months_from(today, sign * number), "month"
+        day = _months_from(today, sign * number)
+        # Nobody who says "within 18 months" means the month.
+        return (day, "month") if number < 12 else (date(day.year, 1, 1), "year")
     if unit == "day":
         return today + timedelta(days=sign * number), "day"
-    return (today + timedelta(weeks=sign * number)).replace(day=1), "month"
+    return _week_of(today + timedelta(weeks=sign * number))
 
 
 def weekday(match: re.Match[str], today: date | None) -> Resolved | None:
@@ -317,7 +351,8 @@ def weekday(match: re.Match[str], today: date | None) -> Resolved | None:
         return None
     back = (today.weekday() - WEEKDAYS[match["weekday"][:3].lower()]) % 7
     when = _said(match, "when")
-    if when.startswith(("next", "the com", "the foll")) or (not when and _weekday_ahead(match)):
+    is_open = not when or when == "this"
+    if when.startswith(("next", "the com", "the foll")) or (is_open and _weekday_ahead(match)):
         return today + timedelta(days=7 - back), "day"
     # "last Monday", said on a Monday, is a week ago.
     return today - timedelta(days=7 if when.startswith("last") and back == 0 else back), "day"
@@ -328,7 +363,7 @@ _AHEAD_OF_WEEKDAY = re.compile(
     r"\b(?:from|until|till|by|starting|beginning|coming)\s$"
     r"|\b(?:will|shall|(?:due|set|expected|scheduled|plan\w*|about)\sto)\s"
     r"(?:(?!\b(?:said|say|announced|told|report\w*|disclosed|that)\b)[^.;:\n]){0,60}\bon\s$"
-    r"|\b(?:will|to)\s(?:\w+\s){1,4}$",
+    r"|\b(?:will|to)\s(?:\w+\s){1,5}$",
     re.IGNORECASE,
 )
 

@@ -5,9 +5,10 @@ first day of the stretch and how long it is. A date is never more exact than wha
 
 Conventions, because no standard settles them: spring, summer and autumn are the second, third and fourth quarter,
 winter is the first; "early" is the first half of a year, "late" the second, "mid" the whole year; "end of 2025" is its
-last quarter, "by the end of 2025" the year; "last week" and "three weeks ago" are months, there being no week; "within
-two years" is the year in which they end. A weekday is the last one before publication unless the words around look
-ahead ("next", "from Monday", "will"). A month or day without a year is the nearest one in the direction of the tense.
+last quarter, "by the end of 2025" the year; the start of a year is its first quarter; "last week" and "three weeks ago"
+are the month, or the longer stretch, that holds the whole week; "within two years" is the year in which they end. A
+weekday is the last one before publication unless the words around look ahead ("next", "from Monday", "will"). A month
+or day without a year is the nearest one in the direction of the tense.
 
 It will not read durations ("for four years"), model years ("the 2021 hatchback"), event names ("Expo 2025"), quantities
 or clock times, and without a time of publication nothing that is relative to it.
@@ -42,10 +43,16 @@ _OF_YEAR = (
     r"(?:(?:,?\s(?:of\s|in\s)?|(?<=-quarter)\s[a-z]+\sin\s)"
     rf"(?:{_YEAR}|(?P<relative>(?:this|next|last|the\sfollowing)\syear)\b))"
 )
+_OF_RELATIVE = r"(?:,?\s(?:of\s)?(?P<relative>(?:this|next|last)\syear)\b)"
+# What happens at a time that stands before it: "a 2026 launch", "the August launch", "its 2018 seed round"
+_HAPPENING = (
+    r"(?:launch|start|debut|roll-?out|opening|introduction|round|ipo|listing|"
+    r"acquisition|purchase|takeover|merger|buyout)\b"
+)
 # The preposition keeps out model years, event names and plain quantities.
 _YEAR_LED = (
     r"(?<![\w$€£-])(?:in|by|since|until|till|from|of|during|before|after|through|"
-    r"throughout|to|for|around|about|fiscal|FY|CY|year|and|or|between)\s(?:fiscal\s|"
+    r"throughout|to|for|around|about|fiscal|FY|CY|year|targets|targeting|eyes|eyeing|as|and|or|between)\s(?:fiscal\s|"
     r"FY\s?|the\syear\s|about\s|around\s|at\sleast\s)?"
 )
 _NOT_A_COUNT = (
@@ -80,19 +87,39 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date | None], R
         resolve.figures,
     ),
     (
+        _compile(
+            r"(?<![\d.])(?P<span>(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>(?:19[5-9]|20[0-7])\d))(?![\d.]\d)"
+        ),
+        resolve.iso_date,
+    ),
+    (
         _compile(rf"\b(?P<span>the\s(?P<count>first|second|third|fourth)\sof\s{_MONTH}(?:,?\s{_YEAR})?)\b"),
         resolve.ordinal_day,
     ),
     (_compile(rf"\b(?P<span>{_MONTH},?\s(?:of\s)?{_YEAR})", 0), resolve.month_and_year),
-    (_compile(rf"\b(?P<span>{_MONTH}\s{_DAY})\b(?!\s?(?:%|percent|million|billion))", 0), resolve.day_and_month),
-    (_compile(rf"(?<![\d.,$€£])(?P<span>{_DAY}\s(?:of\s)?{_MONTH})\b(?![a-z])", 0), resolve.day_and_month),
+    (
+        _compile(rf"\b(?P<span>(?:the\s)?week\s(?:of|starting|beginning)\s{_MONTH}\s{_DAY}(?:,?\s{_YEAR})?)\b"),
+        resolve.week_of_day,
+    ),
+    (_compile(rf"\b(?P<span>(?:the\s)?{_MONTH}\squarter)\b", 0), resolve.month_quarter),
+    (
+        _compile(rf"\b(?P<span>{_MONTH}\s{_DAY}{_OF_RELATIVE}?)\b(?!\s?(?:%|percent|million|billion))", 0),
+        resolve.day_and_month,
+    ),
+    (
+        _compile(rf"(?<![\d.,$€£])(?P<span>{_DAY}\s(?:of\s)?{_MONTH}{_OF_RELATIVE}?)\b(?![a-z])", 0),
+        resolve.day_and_month,
+    ),
     (
         _compile(
-            rf"\b(?P<span>(?:Q(?P<digit>[1-4])|(?:the\s)?(?<!fiscal\s){_COUNT}[\s-]quarter){_OF_YEAR}?)(?!\w)(?!\sof\s(?:its\s|the\s)?(?:fiscal|financial)\b)"
+            rf"\b(?P<span>(?:Q(?P<digit>[1-4])|(?:the\s)?(?<!fiscal\s){_COUNT}[\s-]quarter){_OF_YEAR}?)(?!\w)(?!\s(?:of\s)?(?:its\s|the\s)?(?:fiscal|financial|FY))"
         ),
         resolve.quarter,
     ),
-    (_compile(rf"\b(?P<span>(?:H(?P<digit>[12])|(?:the\s)?{_COUNT}[\s-]half){_OF_YEAR})"), resolve.half),
+    (
+        _compile(rf"\b(?P<span>(?:H(?P<digit>[12])|(?:the\s)?(?:{_COUNT}|(?P<side>front|back))[\s-]half){_OF_YEAR})"),
+        resolve.half,
+    ),
     (_compile(r"\b(?P<span>(?P<digit>[12])H\s?(?P<year>(?:20)?[0-7]\d))(?!\w)"), resolve.half),
     (_compile(r"\b(?P<span>(?P<digit>[1-4])Q\s?(?P<year>(?:20)?[0-7]\d))(?!\w)"), resolve.quarter),
     (_compile(r"\b(?P<span>Q(?P<digit>[1-4])\s?['’](?P<year>[0-7]\d))(?!\w)"), resolve.quarter),
@@ -103,7 +130,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date | None], R
     (
         _compile(
             rf"\b(?P<span>(?P<part>early|late|mid|(?:the\s)?(?:end|close|beginning|start)\sof|"
-            rf"year-?end|end)(?:\sin)?[\s-]{_YEAR})"
+            rf"year[\s-]?end|end)(?:\sin)?[\s-]{_YEAR})"
         ),
         resolve.part_of_year,
     ),
@@ -115,7 +142,9 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date | None], R
         resolve.part_of_year,
     ),
     (
-        _compile(r"\b(?P<span>(?:the\s)?end\sof\s(?:the|this)\syear|year-?end|later\sthis\syear)\b"),
+        _compile(
+            r"\b(?P<span>(?:the\s)?end\sof\s(?:the|this)\syear|(?:the\s)?year(?:['’]s)?[\s-]?end|later\sthis\syear)\b"
+        ),
         resolve.end_of_this_year,
     ),
     (
@@ -137,7 +166,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date | None], R
         resolve.season,
     ),
     (_compile(rf"\b(?P<span>{_WHEN}\s(?P<unit>year|month|quarter|week)(?!['’]|s))\b"), resolve.relative_unit),
-    (_compile(rf"\b(?P<span>{_NUMBER}\s(?P<unit>year|month|week|day)s?\s(?P<ago>ago|earlier))\b"), resolve.distance),
+    (
+        _compile(rf"\b(?P<span>{_NUMBER}\s(?P<unit>year|month|week|day)s?\s(?P<ago>ago|earlier|from\snow))\b"),
+        resolve.distance,
+    ),
     (
         _compile(
             rf"\b(?:within|in)\s(?P<span>(?!an?\s)(?:the\s(?:next|coming)\s)?(?:about\s|around\s)?{_NUMBER}\s(?P<unit>year|"
@@ -148,7 +180,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date | None], R
     ),
     (
         _compile(
-            rf"\b(?P<span>(?:{_WHEN}\s)?{_WEEKDAY})\b(?!\s(?:Times|Herald|Post|Night))(?!['’]s\s[A-Z])"
+            rf"(?<!\ba\s)(?<!\bevery\s)(?<!\beach\s)\b(?P<span>(?:(?i:{_WHEN})\s)?{_WEEKDAY})\b(?!\s(?:Times|Herald|Post|Night))(?!['’]s\s[A-Z])"
             rf"(?!\.[a-z])(?!,?\s(?:the\s)?(?:\d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?)?{_PLAIN_MONTH}\b)",
             0,
         ),
@@ -165,7 +197,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date | None], R
     (
         _compile(
             rf"\b(?:[Ii]n|[Bb]y|[Ss]ince|[Uu]ntil|[Ff]rom|[Oo]f|[Ee]arly|[Ll]ate|[Mm]id-|"
-            rf"[Ff]or|[Bb]efore|[Aa]fter|[Dd]uring|[Ii]nto|[Tt]hrough|and)[\s-]?"
+            rf"[Ff]or|[Tt]o|[Cc]ome|[Bb]efore|[Aa]fter|[Dd]uring|[Ii]nto|[Tt]hrough|and)[\s-]?"
             rf"(?P<when>(?:this|last|next)\s)?(?P<span>{_MONTH})\b(?!\s\d|['’])",
             0,
         ),
@@ -174,6 +206,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date | None], R
     (_compile(rf"\b(?P<span>(?P<when>[Tt]his|[Ll]ast|[Nn]ext)\s{_MONTH})\b", 0), resolve.bare_month),
     (_compile(rf"{_YEAR_LED}(?P<span>{_YEAR}){_NOT_A_COUNT}\b"), resolve.plain_year),
     (_compile(rf"\b(?P<span>(?:fiscal|FY|CY)\s?{_YEAR})\b"), resolve.plain_year),
+    (_compile(rf"(?<![\w$€£-])(?P<span>{_YEAR})\s(?:[a-z]+\s)?{_HAPPENING}"), resolve.plain_year),
+    (_compile(rf"\b(?P<span>{_MONTH})\s(?i:{_HAPPENING})", 0), resolve.bare_month),
     (_compile(rf"\((?P<span>{_YEAR})\)"), resolve.plain_year),
 )
 

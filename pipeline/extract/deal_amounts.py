@@ -128,6 +128,8 @@ _RARE = re.compile(
 # stand close by, it has to. Chosen on one half of the annotated articles; re-run benchmarks.values.
 _THRESHOLD, _RARE_THRESHOLD = 0.25, 0.7
 _CLAUSE_REACH = 90
+# More sums in one evidence are a table's.
+_MOST_SUMS = 30
 _CLOSE_REACH = 30
 
 # "Rollo put $5 million into the $25 million round": the sum that the deal's own noun carries is the deal's.
@@ -174,7 +176,7 @@ def deal_amount(
     start, end = evidence_span
     first = bisect_left(amounts, start, key=lambda a: a.start)
     last = bisect_left(amounts, end, key=lambda a: a.start)
-    chosen = _best(text, amounts[first:last], deal_type, evidence_span)
+    chosen = _best(text, amounts[first : min(last, first + _MOST_SUMS)], deal_type, evidence_span)
     return chosen or _told_after(text, amounts, deal_type, evidence_span)
 
 

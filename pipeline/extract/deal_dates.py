@@ -33,7 +33,7 @@ _ANNOUNCED_AFTER = re.compile(r"[^.;:\n]{0,50}\b(?:announced|said|disclosed|reve
 # The date after these words is another thing's.
 _NEITHER = re.compile(
     r"(?:\b(?:found\w*|establish\w*|born|incorporated|built|until|till|expir\w+|"
-    r"ends?|ran\sout|runs?\s(?:to|until)|through|valid\s(?:to|for)|model|class\sof|"
+    r"ends?|ran\sout|runs?\s(?:to|until)|through|valid\s(?:to|for)|model(?:\syears?)?|class\sof|"
     r"compared\s(?:with|to)|(?<!later\s)than|(?<!early\s)(?<!soon\s)(?<!late\s)as)\s(?:back\s)?(?:in\s|on\s|the\s(?:end\sof\s)?)*"
     # what a year names: "the order of 2023"
     r"|\b(?:order|deal|pact|agreement|contract|plan|round|law|accord|memorandum|crisis|shortage|crash|scandal)\sof\s"
@@ -41,8 +41,13 @@ _NEITHER = re.compile(
     r"|\b(?:not|never)\s(?:\w+\s)?"
     r"|\b(?:(?:will|would|does|do|did|is|are|was|were|has|have|had|can|could)(?:\snot|n['’]t)|won['’]t|never)\b"
     r"(?:(?!\bbut\b|\buntil\b|\bonly\b)[^.;,\n]){0,60}\s"
+    # an old plan: "later than planned in 2021"
+    r"|\b(?:than|as|originally|initially|first|once|previously)\s(?:planned|expected|announced|promised|scheduled)\s"
+    r"(?:in|for|on)\s"
     # open to one side
     r"|\b(?:before|after|ahead\sof|prior\sto|following|no(?:t)?\s(?:earlier|sooner)\sthan|beyond)\s(?:the\s)?"
+    # another event: "after filing for it in 2022", "after an accident in May"
+    r"|\b(?:after|following|despite)\s(?:an?|the|its|their|\w+ing)\s(?:[\w-]+\s){0,4}(?:in|on|of)\s"
     # what is moved: "delayed from 2025 to 2027"
     r"|\b(?:delay|postpon|push|mov|slip|shift|defer|brought\sforward)\w*\b[^.;,\n]{0,60}\bfrom\s"
     r"|\b(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|only|latest)(?:\s\w+)?\ssince\s)$",
@@ -55,12 +60,30 @@ _OPEN_AFTER = re.compile(
 )
 # "Today we are the only one" tells a state, "On Monday said" an announcement.
 _STATE_AFTER = re.compile(r"\s(?:we|it|they|he|she)\s(?:are|is|have|has|own|run)\b|['’]s\b", re.IGNORECASE)
-_SPOKEN_AFTER = re.compile(
-    r"\s(?:also\s)?(?:said|says|announced|unveiled|disclosed|revealed|reported|told)\b", re.IGNORECASE
-)
-_SPOKEN = re.compile(
-    r"\b(?:sa(?:id|ys)|announc\w+|told|report(?:ed|s)|disclos\w+|confirm\w*|reveal\w*|wrote|according)\b[^.;:\n]{0,45}$",
+_SAID = r"(?:said|says|announced|unveiled|disclosed|revealed|reported|told|confirmed|wrote)"
+_SPOKEN_AFTER = re.compile(rf",?\s(?:also\s)?{_SAID}\b", re.IGNORECASE)
+# "On Monday, Rollo said", "In September the company announced": the date leads the clause.
+_LEADS = re.compile(r"(?:^|[,;:]\s|\band\s)(?:on|in|late|early)?\s?(?:late\s|early\s)?$", re.IGNORECASE)
+_LED_SPEECH = re.compile(rf",?\s(?:[\w’'&.-]+\s){{1,4}}{_SAID}\b", re.IGNORECASE)
+# "said in September", "said on Monday", "in a statement on Monday", "in a filing dated 3 May"
+_SPOKEN_MONTH = re.compile(
+    rf"\b{_SAID}\s(?:\w+\s)?(?:in|on|back\sin|late\sin|early\sin|late|early)\s$|\b{_SAID}\s(?:earlier\s|late\s)?$"
+    r"|\b(?:statement|filing|release|interview|letter|report|post|tweet|presentation|conference|memo|webcast|call)\s"
+    r"(?:\w+\s)?(?:on|dated|of|from|in)\s$",
     re.IGNORECASE,
+)
+_SPOKEN = re.compile(rf"\b(?:{_SAID}|announc\w+|according)\b[^.;:\n]{{0,45}}$", re.IGNORECASE)
+# A clause in commas about a party: ", which bought Dunlin in 2019,". Its date counts where the rest has none.
+_ASIDE = re.compile(
+    r",\s(?:which|who|whose|launched|founded|formed|listed|set\sup|started|born)\b[^,;.\n]*$", re.IGNORECASE
+)
+# "Talks that began in 2024 collapsed in July"
+_BEGUN = re.compile(
+    r"\b(?:that|which)\s(?:had\s)?(?:began|begun|started|opened|launched)\s(?:\w+\s){0,3}$", re.IGNORECASE
+)
+_ASIDE_AFTER = re.compile(r"[^,;.\n]{0,60},\s(?P<main>\w+\s(?:\w+\s)?\w+)")
+_NEW_EVENT = re.compile(
+    r"\b(?:has|have)\s(?:now|also|just|today)?\s?\w+|\b(?:is|are|runs?|operates?|will)\b", re.IGNORECASE
 )
 # A month or day without a year is resolved by the tense around it; the status of the deal knows better.
 _NO_YEAR = re.compile(
@@ -70,7 +93,8 @@ _NO_YEAR = re.compile(
 )
 _WILL = re.compile(r"\b(?:will|shall|would|next|coming|wants?|aims?|plans?|hopes?|expects?|due)\b", re.IGNORECASE)
 _DID = re.compile(
-    r"\b(?:since|last|ago|had|was|were|signed|announced|reached|agreed|launched|approved|began|started|opened)\b",
+    r"\b(?:since|last|ago|had|was|were|won|struck|held|(?<!\bbe\s)(?!planned|expected|scheduled|slated|targeted|needed|"
+    r"delayed|intended|projected)\w{3,}ed)\b(?!\s(?:to|for)\b)",
     re.IGNORECASE,
 )
 # A sentence after the evidence that says when the deal begins.
@@ -83,6 +107,8 @@ _BEGINS = re.compile(
     re.IGNORECASE,
 )
 _SEQUEL_REACH = 200
+# More dates in one evidence are a table's.
+_MOST_DATES = 30
 
 # Wordings that tell a deal as background: it was announced before this article, nobody says when.
 _BACKGROUND = re.compile(
@@ -104,16 +130,37 @@ def effective_date(
 ) -> tuple[date, DatePrecision] | None:
     """First day of the stretch in which the deal takes, or took, effect, and how exact that is; None if not said."""
     published = published_at.date() if published_at else None
-    for mention in _inside(dates, evidence_span):
-        if _is_of_the_deal(text, evidence_span[0], mention):
-            if published is None:
-                return mention.date, mention.precision
-            before = text[max(evidence_span[0], mention.start - 70) : mention.start]
-            if day := _fitting(before, mention, published, status):
-                return day, mention.precision
+    start = evidence_span[0]
+    mentions = [m for m in _inside(dates, evidence_span) if _is_of_the_deal(text, start, m)]
+    main: list[DateMention] = []
+    aside: list[DateMention] = []
+    for mention in mentions:
+        (aside if _is_aside(text, start, mention, status) else main).append(mention)
+    for mention in main or [m for m in aside if not _NEW_EVENT.match(_main_clause(text, m))]:
+        if published is None:
+            return mention.date, mention.precision
+        if day := _fitting(text[max(start, mention.start - 70) : mention.start], mention, published, status):
+            return day, mention.precision
     if status in _HAPPENED or published is None:
         return None
     return _begins_after(text, evidence_span[1], dates, published, status)
+
+
+def _is_aside(text: str, start: int, mention: DateMention, status: DealStatus) -> bool:
+    """Does the date of something past stand in a clause about a party?"""
+    before = text[max(start, mention.start - 90) : mention.start]
+    if status in ("completed", "cancelled") and _BEGUN.search(before):
+        return True
+    clause = _ASIDE.search(before)
+    if not clause or not _main_clause(text, mention) or status not in _HAPPENED:
+        return False
+    return not (status == "active" and re.search(r"\b(?:since|has|have)\b", clause[0]))
+
+
+def _main_clause(text: str, mention: DateMention) -> str:
+    """The words after the comma that closes the clause of the date; "" where none does."""
+    match = _ASIDE_AFTER.match(text, mention.end)
+    return match["main"] if match else ""
 
 
 def _is_of_the_deal(text: str, start: int, mention: DateMention) -> bool:
@@ -122,6 +169,8 @@ def _is_of_the_deal(text: str, start: int, mention: DateMention) -> bool:
     if _NEITHER.search(before) and not (_is_end(mention) and _DEADLINE.search(before)):
         return False
     if _OPEN_AFTER.match(text, mention.end):
+        return False
+    if _SPOKEN_MONTH.search(before) or (_LEADS.search(before) and _LED_SPEECH.match(text, mention.end)):
         return False
     if mention.precision != "day":
         return True
@@ -144,7 +193,7 @@ def _fitting(before: str, mention: DateMention, published: date, status: DealSta
         if status == "completed" and re.search(r"\bsince\s(?:\w+\s)?$", before, re.IGNORECASE):
             return None
         return day if day <= published and (status == "completed" or not _is_announcement(before, mention)) else None
-    if is_yearless and _last_day(day, mention.precision) < published and not _DID.search(before):
+    if is_yearless and _last_day(day, mention.precision) < published and not _DID.search(before.split(",")[-1]):
         day = _shifted(day, 1)
     is_ahead = day > published or (mention.precision != "day" and _last_day(day, mention.precision) >= published)
     return day if is_ahead else None
@@ -203,7 +252,7 @@ def announced_date(
 def _inside(dates: Sequence[DateMention], span: tuple[int, int]) -> list[DateMention]:
     first = bisect_left(dates, span[0], key=lambda m: m.start)
     last = bisect_left(dates, span[1], key=lambda m: m.start)
-    return [m for m in dates[first:last] if m.end <= span[1]]
+    return [m for m in dates[first : min(last, first + _MOST_DATES)] if m.end <= span[1]]
 
 
 def _is_announcement(before: str, mention: DateMention) -> bool:
