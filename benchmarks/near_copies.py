@@ -3,7 +3,7 @@
     python -m benchmarks.near_copies [--leads FILE] [--errors]
 
 Constructed set: the project's own articles (``corpora/gold``), each with up to four copies as desks and aggregators
-make them: another headline, dateline or credit cut or added, sentences dropped, the end cut, wordings and spellings changed,
+make them: another headline, dateline or credit, sentences dropped, the end cut, wordings and spellings changed,
 a notice of the site added. Beside them stand twins, which are no copies: the same text about other firms, places and
 sums, as monthly releases and templates have it. ``--leads``: short leads of a news feed with judged pairs
 (``corpora/standoff/near_copies.json``: ids only), where template texts of market research are the traps.

@@ -7,8 +7,9 @@ whole, and a second run over the same rows writes nothing. It will not join deal
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,7 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import publish
+from pipeline import publish, settings
+from pipeline.duplicates import CopyIndex, signature
 from pipeline.event_rows import event_rows
 from pipeline.events import Tellings, assign, event_ids, order
 from pipeline.tables import EVENT_ALIASES, EVENT_MEMBERS, EVENT_SCHEMAS, SCHEMAS
@@ -63,6 +65,8 @@ def refresh(out: Path) -> Outcome:
     settled = _settled(tellings, before)
     numbers = assign(tellings, settled)
     ids = event_ids(tellings, numbers)
+    sources = _sources(out, tellings, numbers, before["source"].to_pylist()[: len(settled)])
+    tellings = dataclasses.replace(tellings, sources=sources)
     members = _members(tellings, numbers, ids)
     unchanged = members.equals(before) and all((out / table / _FILE).is_file() for table in EVENT_SCHEMAS)
     _stamp_deals(out, dict(zip(members["deal_id"].to_pylist(), members["event_id"].to_pylist(), strict=True)))
@@ -79,6 +83,7 @@ def as_known_on(out: Path, day: date) -> pa.Table:
     _require(out)
     tellings = _tellings(out, day)
     numbers = assign(tellings)
+    tellings = dataclasses.replace(tellings, sources=_sources(out, tellings, numbers, []))
     parts = list(event_rows(tellings, numbers, event_ids(tellings, numbers)))
     return pa.concat_tables(parts) if parts else EVENT_SCHEMAS["deal_events"].empty_table()
 
@@ -123,6 +128,42 @@ def _settled(tellings: Tellings, before: pa.Table) -> list[int]:
         # An article is laid beside the events as a whole: one that has changed in part is done again.
         length = int(np.flatnonzero(tellings.articles == tellings.articles[length])[0])
     return pd.factorize(before["event_id"].to_pandas()[:length])[0].tolist()
+
+
+def _sources(
+    out: Path, tellings: Tellings, numbers: npt.NDArray[np.int64], settled: Sequence[str]
+) -> npt.NDArray[np.object_]:
+    """The independent source of each row, near copies from other batches found too.
+
+    A batch knows its own near copies only. Copies of one story tell one deal, so it is enough to compare the articles
+    of an event. ``settled``: the sources of the leading rows, from the run before; events without a new row keep them.
+    """
+    sources = tellings.sources.copy()
+    sources[: len(settled)] = settled
+    frame = pd.DataFrame({"event": numbers, "source": sources})
+    changed = frame["event"].isin(numbers[len(settled) :])
+    told = frame[changed & (frame.groupby("event")["source"].transform("nunique") > 1)]
+    near = settings.load().near_duplicates
+    signatures = {
+        article: signature(text, near) for article, text in _texts(out, set(tellings.articles[told.index].tolist()))
+    }
+    for rows in told.groupby("event", sort=False).indices.values():
+        index = CopyIndex(near)
+        first: dict[str, str] = {}
+        for row in told.index[rows].tolist():
+            article = tellings.articles[row]
+            original = index.add(article, signatures[article], tellings.publishers[row] or None)
+            sources[row] = first.setdefault(article if original is None else original, sources[row])
+    return sources
+
+
+def _texts(out: Path, articles: set[str]) -> Iterator[tuple[str, str]]:
+    """Article ids and texts, one batch in memory at a time."""
+    wanted = pa.array(sorted(articles), pa.string())
+    for path in sorted((out / "articles").glob("*.parquet")) if articles else ():
+        table = pq.read_table(path, columns=["article_id", "text"])
+        table = table.filter(pc.is_in(table["article_id"], value_set=wanted))
+        yield from zip(table["article_id"].to_pylist(), table["text"].to_pylist(), strict=True)
 
 
 def _members(tellings: Tellings, numbers: npt.NDArray[np.int64], ids: Sequence[str]) -> pa.Table:

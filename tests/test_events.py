@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from event_factories import Told, extractions, publish_batch, tellings_of
+from event_factories import Told, extractions, publish_batch, tables_of, tellings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -156,7 +156,7 @@ ARCHIVE = [each for told in [*SAME.values(), *OTHER.values()] for each in told i
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_ids_do_not_depend_on_the_order_of_arrival(rng: random.Random) -> None:
     """Here articles are numbered by what they say, as the digest of a text numbers them."""
     articles = extractions(ARCHIVE)
@@ -165,8 +165,6 @@ def test_ids_do_not_depend_on_the_order_of_arrival(rng: random.Random) -> None:
 
 
 def _by_deal(articles: list) -> dict[str, str]:
-    from event_factories import tables_of
-
     made = tables_of(articles)
     tellings = order(made["deals"], made["articles"], made["sightings"], made["locations"])
     numbers = assign(tellings)
@@ -175,7 +173,7 @@ def _by_deal(articles: list) -> dict[str, str]:
 
 
 @given(st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_what_came_later_changes_nothing(data: st.DataObject) -> None:
     """No look-ahead: the ids of what was published up to a day are those that a run on that day gave."""
     articles = [article for article in extractions(ARCHIVE) if article.document.published_at]
@@ -265,14 +263,14 @@ def stored(out: Path, table: str) -> list[dict]:
 
 
 def test_batches_arrive_in_any_order_and_the_ids_are_the_same(tmp_path: Path) -> None:
-    """Five orders of arrival, three batches each, the events brought up to date after every batch."""
+    """Five orders of arrival, two batches each, the events brought up to date after every batch."""
     found = []
     for seed in range(5):
         out, rng = tmp_path / str(seed), random.Random(seed)
         articles = extractions(ARCHIVE)
         rng.shuffle(articles)
-        for batch in range(3):
-            publish_batch(out, f"night-{batch}", articles[batch::3])
+        for batch in range(2):
+            publish_batch(out, f"night-{batch}", articles[batch::2])
             event_store.update(out)
         found.append({row["deal_id"]: row["event_id"] for row in stored(out, "deals")})
         assert {row["deal_id"]: row["event_id"] for row in stored(out, "event_members")} == found[-1]
@@ -314,6 +312,24 @@ def test_a_second_run_writes_nothing(tmp_path: Path) -> None:
     outcome = event_store.update(tmp_path)
     assert outcome.unchanged
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.rglob("*.parquet")} == before
+
+
+WIRE = (
+    "Norsund Air has placed a firm order with Aerolince for twenty unmanned cargo aircraft, the two said on Monday. "
+    "They are to fly between Bergen and the Faroe Islands from 2028. The price was not disclosed, but people close to "
+    "the talks spoke of some 90 million euros. Norsund chief Liv Tangen called it a bet on the weather."
+)
+
+
+def test_copies_in_different_batches_are_one_source(tmp_path: Path) -> None:
+    texts = [WIRE, WIRE.replace(", the two said on Monday", "") + " (Agencies)", "Liv Tangen buys twenty aircraft."]
+    told = [Told(f"2025-03-{10 + n}", "order", "Norsund, Aerolince", evidence=text) for n, text in enumerate(texts)]
+    for number, article in enumerate(extractions(told)):
+        publish_batch(tmp_path, f"night-{number}", [article])
+        event_store.update(tmp_path)
+    (event,) = stored(tmp_path, "deal_events")
+    assert (event["n_articles"], event["n_sources"], event["n_publishers"]) == (3, 2, 3)
+    assert event_store.as_known_on(tmp_path, date(2025, 3, 11)).to_pylist()[0]["n_sources"] == 1
 
 
 def test_a_batch_with_stamped_deals_is_intact(tmp_path: Path) -> None:
