@@ -21,7 +21,7 @@ from pipeline.records import Amount, DealType
 # Cues that a sum beside them is something else; each is looked for right before or right after the sum.
 _OTHER_BEFORE = re.compile(
     r"(?:\bat\s(?:an?\s)?(?:pre-?money\s|post-?money\s)?(?:valuation\s(?:of\s)?)"
-    r"|\bvaluation\s(?:\w+\s){0,4}(?:of|at|to|from|exceeds|near|around|above)\s"
+    r"|\bvaluation(?::\s|\s(?:\w+\s){0,4}(?:of|at|to|from|exceeds|near|around|above)\s)"
     r"|\b(?:valu(?:es?|ed|ing)\s(?:the\s|its\s)?(?!at|deal|transaction|purchase|"
     r"stake|order|contract|offer)[\w.'’-]+(?:\s[\w.'’-]+){0,4}\sat\s)"
     r"|\b(?:it|firm|company|start-?up|group|carmaker|business|unicorn|automaker|"
@@ -73,7 +73,9 @@ _VALUED = re.compile(
     r"\b(?:is|was|are|were|been)\s(?:\w+\s){0,2}(?:valued|worth)\s(?:at\s)?(?:\w+\s){0,2}$", re.IGNORECASE
 )
 _DEAL_NOUN = re.compile(
-    r"\b(?:deal|transaction|contract|orders?|offer|purchase|acquisition|takeover|merger|stake|sale|agreement|round|bid)\b",
+    r"\b(?:deal|transaction|contract|orders?|offer|purchase|acquisition|takeover|merger|stake|sale|agreement|round|bid)"
+    r"(?:\s(?:from|in|with|for|by|of|to)\s(?:[\w’'-]+\s?){1,4})?(?:,?\s(?:which|that|itself))?,?\s*$"
+    r"|\bstake\b[^.;,\n]{0,60}\b(?:that|which)\s$",
     re.IGNORECASE,
 )
 _PER_UNIT = re.compile(
@@ -121,7 +123,7 @@ _ORDER = re.compile(
 # Types whose articles state sums of other things as a rule: the cue has to stand close by.
 _RARELY_PRICED = frozenset({"partnership", "testing", "deployment", "permit"})
 _RARE = re.compile(
-    rf"{_ORDER.pattern}|\b(?:invest(?:s|ed|ing)?|spen[dt]|commit\w*|contribut\w+|put\s(?:up|in)|set\saside|budget\w*)\b",
+    rf"{_ORDER.pattern}|\b(?:invest(?:s|ed|ing)?|spen[dt]|commit\w*|contribut\w+|put\s(?:up|in)|set\saside|budget\w*|projects?|scheme|backed|funded|financed)\b",
     re.I,
 )
 # Lowest score that gives an amount. A large sum in the evidence of a deal is nearly always its amount. Where a cue must
@@ -140,17 +142,24 @@ _DEAL_AFTER = re.compile(
 )
 # A clause in commas that says something about a party: ", which borrowed $1.4 billion in 2023,".
 _ASIDE = re.compile(
-    r"(?:^|,\s)(?:which|who|whose|with\s(?:an?\s)?|once\s|(?:an?|the)\s[a-z]+\s(?:on|of|in|with)\s|having\s)"
+    r"(?:^|,\s)(?:(?:in\s|of\s|for\s)?which|who|whose|with\s(?:an?\s)?|once\s|(?:an?|the)\s[a-z]+\s(?:on|of|in|with)\s|having\s)"
     r"[^,;:\n]*$",
     re.IGNORECASE,
 )
 _ASIDE_PENALTY = 0.25
 # It is an aside where a main clause goes before or on after it; an evidence may also be such a clause and no more.
 _MAIN_CLAUSE = 40
-_CLOSED_ASIDE = re.compile(r"[^,;.]{0,60},\s\w+\s\w+")
+_CLOSED_ASIDE = re.compile(r"[^,;.]{0,60},\s\S+\s\S+")
+_OWN_NOUN = re.compile(
+    r"[\s-](?:[\w-]+\s){0,2}(?:project|commitment|investment|plant|deal|contract|order|site)\b", re.I
+)
+_APPOSITION = re.compile(r"(?:^|,\s)(?:an?|the)\s$")
+# "fresh from a $60 million round": what a company has raised is no price of what it does now.
+_RAISED_AFTER = re.compile(r"[\s-](?:[\w-]+\s){0,2}(?:round|raise|fundrais\w+|funding|series\s[a-k])\b", re.IGNORECASE)
 # What was raised before, or in all: the amount only where no other sum is told.
 _EARLIER_BEFORE = re.compile(
-    r"\b(?:had\s(?:already\s|previously\s|earlier\s)?(?:paid|bought|raised|sold|invested|taken)|once|previously|"
+    r"\b(?:had\s(?:already\s|previously\s|earlier\s)?(?:paid|bought|raised|sold|invested|taken|offered|put|"
+    r"lent|spent|bid)|once|follow(?:s|ed|ing)|fresh\s(?:from|off)|on\stop\sof|previously|"
     r"sought\sto\s\w+|(?:had\s)?(?:hoped|planned|wanted)\sto\s\w+|instead\sof|"
     r"(?:sold|bought)\s(?:his|her|their)\s(?:last|first|previous)|"
     r"(?:bring|tak|lift)\w*\s(?:[\w’'-]+\s){0,5}to|"
@@ -159,7 +168,7 @@ _EARLIER_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _EARLIER_AFTER = re.compile(
-    r"^[^.;,$€£\n]{0,25}\b(?:to\sdate|so\sfar|in\sits\slifetime|since\s(?:then|its|it|20\d\d)|in\stotal|in\s(?:19|20)\d\d)\b",
+    r"^[^.;,$€£\n]{0,35}\b(?:last\s(?:year|month|spring|summer|autumn|fall|winter)|to\sdate|so\sfar|in\sits\slifetime|since\s(?:then|its|it|20\d\d)|in\stotal|in\s(?:19|20)\d\d)\b",
     re.IGNORECASE,
 )
 _EARLIER_PENALTY = 0.35
@@ -186,6 +195,8 @@ def _best(text: str, inside: Sequence[Amount], deal_type: DealType, evidence_spa
         left = text[max(evidence_span[0], amount.start - 140) : amount.start]
         right = text[amount.end : amount.end + 60]
         if _is_other(left, right, amount) or _is_conversion(left, inside[:index], amount, text):
+            continue
+        if deal_type != "investment" and _RAISED_AFTER.match(right):
             continue
         score = (
             _score(left, text[amount.end : min(amount.end + 90, evidence_span[1])], amount, deal_type) - 0.05 * index
@@ -214,7 +225,8 @@ def _is_other(left: str, right: str, amount: Amount) -> bool:
     clause = re.split(r"[.;\n]\s", left)[-1]
     if amount.amount < _ONE_THING and _PRICE_BEFORE.search(clause):
         return True
-    if _VALUED.search(clause) and not _DEAL_NOUN.search(clause):
+    valued = _VALUED.search(clause)
+    if valued and not _DEAL_NOUN.search(clause[: valued.start()]):
         return True
     return bool(_OTHER_BEFORE.search(clause) or _OTHER_AFTER.match(right) or _PER_UNIT.search(clause))
 
@@ -235,7 +247,13 @@ def _score(left: str, right: str, amount: Amount, deal_type: DealType) -> float:
     clause = re.split(r"[.;:\n]\s", left)[-1]
     after = re.split(r"[.;:\n]", right)[0]
     score = 0.0
-    if (aside := _ASIDE.search(clause)) and (aside.start() > _MAIN_CLAUSE or _CLOSED_ASIDE.match(right)):
+    aside = _ASIDE.search(clause)
+    is_closed = _CLOSED_ASIDE.match(right) is not None
+    if aside and not is_closed and aside.start() <= _MAIN_CLAUSE:
+        aside = None
+    if aside is None and is_closed and not _OWN_NOUN.match(right):
+        aside = _APPOSITION.search(clause)
+    if aside:
         clause, after = aside[0], after.split(",")[0]
         score -= _ASIDE_PENALTY
     if _EARLIER_BEFORE.search(clause) or _EARLIER_AFTER.match(right):
