@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test fast lint install dictionary lock clean
+.PHONY: run test fast lint install dictionary lock floors clean
 
 run: install
 	$(BIN)/roadwire run corpora/samples --out tables
@@ -44,6 +44,14 @@ dictionary: install
 lock: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+
+# Keep what is reached: on our own test part, and on the real articles where they stand beside the repository.
+PIN := --pin
+DEV := ../shared/data/dev
+floors: install
+	@$(BIN)/roadwire evaluate corpora/gold/test.jsonl $(PIN); status=$$?; \
+	if [ -e $(DEV)/gold.jsonl ]; then $(BIN)/roadwire evaluate $(DEV)/gold.jsonl --texts $(DEV)/texts $(PIN) || status=$$?; fi; \
+	exit $$status
 
 clean:
 	rm -rf $(VENV) tables build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -48,8 +48,9 @@ class Floors:
     sets: dict[str, PinnedSet]  # by the path of their gold file
 
 
-def read_floors(path: Path = FLOORS) -> Floors:
-    """The pinned sets. Raises ``FloorsError`` for a file that is not one of floors."""
+def read_floors(path: Path | None = None) -> Floors:
+    """The pinned sets, by default those of this repository. Raises ``FloorsError`` for a file that is not of floors."""
+    path = path or FLOORS
     if not path.exists():
         return Floors(tolerance=0.005, sets={})
     try:
@@ -74,12 +75,13 @@ def below(evaluation: Evaluation, pinned: PinnedSet, tolerance: float) -> list[s
 
 
 def pin(
-    evaluation: Evaluation, gold: Path, texts: Path | None, lower: bool = False, path: Path = FLOORS
+    evaluation: Evaluation, gold: Path, texts: Path | None, lower: bool = False, path: Path | None = None
 ) -> tuple[PinnedSet, list[str]]:
     """Write what ``evaluation`` reached on ``gold``, and say which floors stayed above it because ``lower`` is not set.
 
     Raises ``FloorsError`` where the set is not the one that was pinned and ``lower`` is not set.
     """
+    path = path or FLOORS
     floors = read_floors(path)
     name, digest = relative(gold), digest_of(gold)
     before = floors.sets.get(name)
