@@ -83,8 +83,8 @@ def currency_table() -> CurrencyTable:
         tuple(_dollar(r) for r in dollars),
         re.compile(rf"[\s,(]{{0,2}}(?:in\s)?(?:{dollar})(?!\w)(?!\s(?!dollars|currency|funds)[a-z])"),
         re.compile(
-            r"\b(?:figures|amounts|sums|prices|values|dollars)\s(?:(?:are|is|stated|given|quoted|expressed)\s){0,2}"
-            rf"(?:in\s)?(?:{dollar})(?:\s(?:dollars|currency|funds))?\b"
+            r"\b(?:figures|amounts|sums|prices|values|dollars)\s(?:(?:are|stated|given|quoted|expressed)\s){0,2}"
+            rf"in\s(?:{dollar})(?:\s(?:dollars|currency|funds)\b|(?<=[A-Z]{{3}})\b)"
         ),
         re.compile(
             rf"(?<![A-Za-z0-9$€£])(?P<lead>[MTk](?={_REPORTED}))?(?P<symbol>{symbol})(?P<trail>(?<=[A-Z]{{3}})(?:m|bn)\b)?"

@@ -22,8 +22,6 @@ from pipeline.records import Amount, DealType
 _OTHER_BEFORE = re.compile(
     r"(?:\bat\s(?:an?\s)?(?:pre-?money\s|post-?money\s)?(?:valuation\s(?:of\s)?)"
     r"|\bvaluation(?::\s|\s(?:\w+\s){0,4}(?:of|at|to|from|exceeds|near|around|above)\s)"
-    r"|\b(?:valu(?:es?|ed|ing)\s(?:the\s|its\s)?(?!at|deal|transaction|purchase|"
-    r"stake|order|contract|offer)[\w.'’-]+(?:\s[\w.'’-]+){0,4}\sat\s)"
     r"|\b(?:it|firm|company|start-?up|group|carmaker|business|unicorn|automaker|"
     r"developer|maker)\s(?:is\s|was\s|now\s|last\s)*(?:valued\sat|worth)\s"
     r"|\b(?:now|once|last|currently|recently|already|briefly|be)\s(?:valued\sat|worth)\s"
@@ -38,6 +36,12 @@ _OTHER_BEFORE = re.compile(
     r")(?:about\s|around\s|roughly\s|nearly\s|almost\s|more\sthan\s|over\s|some\s|"
     r"up\sto\s|just\s|an?\s|approximately\s|at\sleast\s|close\sto\s|between\s|"
     r"estimated\s)*$",
+    re.IGNORECASE,
+)
+# A deal that values a firm at a sum: the price of a purchase where no other is told, never that of a round.
+_VALUING = re.compile(
+    r"\bvalu(?:es?|ed|ing)\s(?:the\s|its\s)?(?!at|deal|transaction|purchase|stake|order|contract|offer)"
+    r"[\w.'’-]+(?:\s[\w.'’-]+){0,4}\sat\s(?:\w+\s){0,2}$",
     re.IGNORECASE,
 )
 _OTHER_AFTER = re.compile(
@@ -70,7 +74,7 @@ _NOMINAL = re.compile(r"\b(?:symbolic|nominal|token)\s(?:sum\sof\s|price\sof\s)?
 _ONE_THING = 1e6
 # "Rollo is now valued at ..." speaks of the firm, "the deal is valued at ..." of the deal.
 _VALUED = re.compile(
-    r"\b(?:is|was|are|were|been)\s(?:\w+\s){0,2}(?:valued|worth)\s(?:at\s)?(?:\w+\s){0,2}$", re.IGNORECASE
+    r"\b(?:is|was|are|were|been|be)\s(?:\w+\s){0,2}(?:valued|worth)\s(?:at\s)?(?:\w+\s){0,2}$", re.IGNORECASE
 )
 _DEAL_NOUN = re.compile(
     r"\b(?:deal|transaction|contract|orders?|offer|purchase|acquisition|takeover|merger|stake|sale|agreement|round|bid)"
@@ -198,6 +202,8 @@ def _best(text: str, inside: Sequence[Amount], deal_type: DealType, evidence_spa
             continue
         if deal_type != "investment" and _RAISED_AFTER.match(right):
             continue
+        if deal_type != "acquisition" and _VALUING.search(left):
+            continue
         score = (
             _score(left, text[amount.end : min(amount.end + 90, evidence_span[1])], amount, deal_type) - 0.05 * index
         )
@@ -256,7 +262,7 @@ def _score(left: str, right: str, amount: Amount, deal_type: DealType) -> float:
     if aside:
         clause, after = aside[0], after.split(",")[0]
         score -= _ASIDE_PENALTY
-    if _EARLIER_BEFORE.search(clause) or _EARLIER_AFTER.match(right):
+    if _EARLIER_BEFORE.search(clause) or _VALUING.search(clause) or _EARLIER_AFTER.match(right):
         score -= _EARLIER_PENALTY
     reach = _CLOSE_REACH if is_rare else _CLAUSE_REACH
     near = bool(cue.search(clause[-_CLOSE_REACH:]) or cue.search(after[:_CLOSE_REACH]))
@@ -363,7 +369,9 @@ def _told_after(
         return None
     amount, goes_on = amounts[first], _goes_on(deal_type)
     left, right = text[start : amount.start].lstrip(), text[amount.end : amount.end + 60]
-    if _SENTENCE_END.search(f"{left}0") or _LOOKS_BACK.search(left) or _is_other(left, right, amount):
+    if _SENTENCE_END.search(f"{left}0") or _LOOKS_BACK.search(left) or _VALUING.search(left):
+        return None
+    if _is_other(left, right, amount):
         return None
     is_told = goes_on.before.search(left) or (goes_on.definite.search(left) and goes_on.noun.match(right))
     return _upper_end(text, amounts[first : first + 2], amount) if is_told else None
