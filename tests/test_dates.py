@@ -41,6 +41,13 @@ def read(text, published=PUBLISHED):
         # that week began in September: no month holds it
         ("They met last week.", "last week", "2025-07-01", "half"),
         ("They meet next week.", "next week", "2025-10-01", "month"),
+        ("Launch: 3Q26", "3Q26", "2026-07-01", "quarter"),
+        ("A third-quarter start in 2026.", "third-quarter start in 2026", "2026-07-01", "quarter"),
+        ("The fiscal year ending in March 2027.", "fiscal year ending in March 2027", "2026-04-01", "year"),
+        ("It starts on 1/24/2026.", "1/24/2026", "2026-01-24", "day"),
+        ("It started on 30.6.2025.", "30.6.2025", "2025-06-30", "day"),
+        ("It plans a 2026 launch.", "2026", "2026-01-01", "year"),
+        ("It will start on Saturday, January 24.", "January 24", "2026-01-24", "day"),
         ("It opened this summer.", "this summer", "2025-07-01", "quarter"),
         ("It has run since the spring of 2024.", "spring of 2024", "2024-04-01", "quarter"),
         ("They signed last Tuesday.", "last Tuesday", "2025-10-07", "day"),
@@ -72,6 +79,9 @@ def test_dates(text, surface, day, precision):
         "Prices fall in spring-loaded doors.",
         "The Sunday Times wrote about it.",
         "On February 30, 2025 nothing happened.",
+        "On 3/4/2025 it met.",
+        "In the late 1990s.",
+        "Staff of Monday.com ride on Sundays.",
     ],
 )
 def test_no_date(text):
@@ -105,6 +115,22 @@ def spans(evidence):
         ("completed", "In 2023 Bolder bought Rollo.", ("2023-01-01", "year")),
         ("cancelled", "Rollo gave back its permit in 2024 and may apply again in 2027.", ("2024-01-01", "year")),
         ("planned", "Rollo will start rides in Bonn.", None),
+        # the day of a dateline or of an announcement is not the deal's
+        ("active", "BONN, Oct. 6, 2025 /WireDesk/ -- Rollo drives in Bonn.", None),
+        ("completed", "Rollo said on Monday that it had bought Bolder on September 30.", ("2025-09-30", "day")),
+        ("planned", "Rollo said in September it would come to Bonn in 2026.", ("2026-01-01", "year")),
+        # denied, open to one side, or about something else
+        ("planned", "Rollo will not come to Bonn in 2026.", None),
+        ("planned", "Rollo will come to Bonn not in 2026 but in 2027.", ("2027-01-01", "year")),
+        ("planned", "Rollo will come to Bonn before March.", None),
+        ("planned", "Rollo will come to Bonn before the end of March.", ("2026-03-01", "month")),
+        ("planned", "Rollo will come to Bonn in 2028 or later.", None),
+        ("planned", "Rollo delayed its start from 2026 to 2027.", ("2027-01-01", "year")),
+        ("cancelled", "Rollo, which came to Bonn in 2021, left in 2024.", ("2024-01-01", "year")),
+        ("completed", "Rollo bought Bolder after a strike in May.", None),
+        # the status settles the year of a month
+        ("completed", "Bolder put money into Rollo in November.", ("2024-11-01", "month")),
+        ("planned", "Bonn follows in Q2.", ("2026-04-01", "quarter")),
     ],
 )
 def test_when_a_deal_takes_effect(status, evidence, expected):

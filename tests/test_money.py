@@ -55,6 +55,14 @@ def sums(text):
         ("5 to 7 million euros", [("5", 5e6, "EUR"), ("7 million euros", 7e6, "EUR")]),
         ("$1.2 to $1.4 billion", [("$1.2", 1.2e9, "USD"), ("$1.4 billion", 1.4e9, "USD")]),
         ("It costs $12 a share.", [("$12", 12, "USD")]),
+        # the second end of a range without its sign
+        ("It takes $1.2 billion to 1.5 billion.", [("$1.2 billion", 1.2e9, "USD"), ("1.5 billion", 1.5e9, "USD")]),
+        ("It takes $2 billion and 3 million hours.", [("$2 billion", 2e9, "USD")]),
+        # thousands in points, as written on the continent; annual reports put the scale before the code
+        ("It got €1.250.000 and MSEK 45.", [("€1.250.000", 1250000, "EUR"), ("MSEK 45", 45e6, "SEK")]),
+        ("It raised two point five million dollars.", [("two point five million dollars", 2.5e6, "USD")]),
+        ("A grant of one hundred and twenty million yen.", [("one hundred and twenty million yen", 12e7, "JPY")]),
+        ("It raised 120 crore from two banks.", [("120 crore", 1.2e9, "INR")]),
     ],
 )
 def test_sums(text, rows):
@@ -81,6 +89,26 @@ def test_shared_names_are_settled_by_the_countries_the_text_names(text, currency
 
 
 @pytest.mark.parametrize(
+    ("text", "currency"),
+    [
+        ("Rollo of Toronto raised $12 million.", "USD"),
+        ("Rollo raised $12 million Canadian.", "CAD"),
+        ("Rollo raised $12 million. All figures are in Australian dollars.", "AUD"),
+        ("Rollo prices Hong Kong offering at $12 million.", "USD"),
+        ("The Ontario government will give Rollo $12 million.", "CAD"),
+        ("The Canadian government approved the sale for $12 million.", "USD"),
+    ],
+)
+def test_a_bare_dollar_is_american_unless_the_text_says_otherwise(text, currency):
+    assert [a.currency for a in find_amounts(text)] == [currency]
+
+
+def test_a_dollar_sum_that_is_converted_into_us_dollars_is_the_local_one():
+    found = find_amounts("Perth-based Rollo pays $45 million (US$29 million).")
+    assert [(a.amount, a.currency) for a in found] == [(45e6, "AUD"), (29e6, "USD")]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "It sold 5 million cars.",
@@ -91,6 +119,10 @@ def test_shared_names_are_settled_by_the_countries_the_text_names(text, currency
         "They marched 20 million times.",
         "Sales rose 12% in 40 countries.",
         "It took in 40 million.",
+        "It has 3 crore riders.",
+        "A billion-dollar bet.",
+        "The RS 3, or Rs 3 in headlines, is a car.",
+        "Several million dollars and a six-figure sum.",
     ],
 )
 def test_no_sum(text):
@@ -115,12 +147,40 @@ def test_no_sum(text):
         ("investment", "Rollo is now valued at $1.2 billion, its backers said.", None),
         ("testing", "Bolder tests the van, which earned it $3 million.", None),
         ("partnership", "Bolder and Rollo will work together.", None),
+        # asides about a party, and what was raised before
+        ("acquisition", "Bolder, which lent Rollo $9 million in 2023, bought it for $300 million.", "$300 million"),
+        ("acquisition", "Bolder, which manages $9 billion, bought Rollo.", None),
+        ("investment", "A $9 billion unicorn, Bolder put $40 million into Rollo.", "$40 million"),
+        ("investment", "Bolder put $5 million into the $40 million round of Rollo.", "$40 million"),
+        ("investment", "Having raised $90 million to date, Rollo added $40 million.", "$40 million"),
+        ("expansion", "Rollo, fresh from a $40 million round, opens an office.", None),
+        ("acquisition", "The merger should bring Bolder synergies of $40 million.", None),
     ],
 )  # fmt: skip
 def test_the_amount_of_the_deal(deal_type, evidence, surface):
     text = f"Some words before. {evidence} Then $77 million went elsewhere."
     start = text.index(evidence)
     amount = deal_amount(text, find_amounts(text), deal_type, (start, start + len(evidence)))
+    assert (amount.surface if amount else None) == surface
+
+
+@pytest.mark.parametrize(
+    ("deal_type", "sequel", "surface"),
+    [
+        ("investment", "The $40 million round was led by Bolder.", "$40 million"),
+        ("order", "The contract is worth $40 million.", "$40 million"),
+        ("acquisition", "The price: $40 million in cash.", "$40 million"),
+        ("expansion", "It plans to invest $40 million there.", "$40 million"),
+        ("order", "Its rival Petrel won a $40 million contract.", None),
+        ("acquisition", "Rollo had sales of $40 million.", None),
+        ("acquisition", "The deal values the firm at $40 million in all.", None),
+        ("permit", "The permit costs $40 million.", None),
+    ],
+)
+def test_the_sentence_after_the_evidence_may_state_the_amount(deal_type, sequel, surface):
+    evidence = "Bolder and Rollo signed a contract on Monday."
+    text = f"{evidence} {sequel}"
+    amount = deal_amount(text, find_amounts(text), deal_type, (0, len(evidence)))
     assert (amount.surface if amount else None) == surface
 
 

@@ -72,7 +72,10 @@ _SPOKEN_MONTH = re.compile(
     r"(?:\w+\s)?(?:on|dated|of|from|in)\s$",
     re.IGNORECASE,
 )
-_SPOKEN = re.compile(rf"\b(?:{_SAID}|announc\w+|according)\b[^.;:\n]{{0,45}}$", re.IGNORECASE)
+_SPOKEN = re.compile(
+    rf"\b(?:{_SAID}|announc\w+|according)\b(?:(?!\b(?:that|it|they|he|she|has|had|would|will)\b)[^.;:\n]){{0,45}}$",
+    re.IGNORECASE,
+)
 # A clause in commas about a party: ", which bought Dunlin in 2019,". Its date counts where the rest has none.
 _ASIDE = re.compile(
     r",\s(?:which|who|whose|launched|founded|formed|listed|set\sup|started|born)\b[^,;.\n]*$", re.IGNORECASE
