@@ -391,6 +391,17 @@ def test_figures_below_a_floor_are_told(path, companies, told):
     assert floors.below(reached(companies), own, tolerance=0.005) == told
 
 
+def test_one_item_of_a_small_set_may_move(path):
+    own, _ = floors.pin(small(right=9), path.parent / "gold.jsonl", None, path=path)
+    assert floors.below(small(right=8), own, tolerance=0.005) == []
+    assert floors.below(small(right=7), own, tolerance=0.005) == ["companies: 0.700 is below 0.900"]
+    assert floors.below(small(right=8), own, tolerance=0) == ["companies: 0.800 is below 0.900"]
+
+
+def small(right):
+    return Evaluation(1, [], {"companies": figures_of([one(right, 10, 10)])["companies"]}, {}, {}, {}, [])
+
+
 def test_a_damaged_file_of_floors_is_told(path):
     path.write_text('{"sets": []}')
     with pytest.raises(floors.FloorsError, match="is no file of floors: KeyError"):
