@@ -1,9 +1,10 @@
 """The company register: what is known by name, loaded from ``corpora/gazetteers`` into frozen records.
 
-In: ``companies.csv``, ``aliases.csv``, ``publishers.csv``, ``public_bodies.csv``, ``products.csv`` and
-``alias_clashes.csv``. Out: ``CompanyRegister``. A row that cannot be right (a company twice, an unknown kind, an alias
-of an unknown company, one name for two things that the clash list does not state) is an error that names file and line.
-It does not read text; ``pipeline.extract.company_candidates`` does.
+In: ``companies.csv`` with ``company_history.csv``, ``company_ids.csv`` and ``company_redirects.csv``, ``aliases.csv``,
+``publishers.csv``, ``public_bodies.csv``, ``products.csv`` and ``alias_clashes.csv``. Out: ``CompanyRegister``. A row
+that cannot be right (a company twice, an unknown kind, an alias of an unknown company, one name for two things that the
+clash list does not state) is an error that names file and line. It does not read text;
+``pipeline.extract.company_candidates`` does.
 """
 
 from __future__ import annotations
@@ -12,23 +13,29 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal, NamedTuple, cast, get_args
 
 import corpora
+from pipeline.company_history import Event, HistoryEvent, founded, parse_day, past, problem
 from pipeline.records import CompanyKind
 
 GAZETTEERS = Path(next(iter(corpora.__path__))) / "gazetteers"
 
 #: Why a name needs a second cue before it counts: it is also a word, an acronym of much else, a place or a surname.
 Risk = Literal["none", "english_word", "short_acronym", "place_name", "surname"]
+#: ``shared_first``: many firms begin so; ``generic_tail``, ``unit_tail``: the last word of one name and not of another.
+NameWordUse = Literal["descriptive", "shared_first", "generic_tail", "unit_tail"]
 Catalogue = Literal["company", "publisher", "public_body", "product"]
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _TICKER = re.compile(r"X?[A-Z0-9]{3,4}:[A-Z0-9.&-]+")  # market identifier code (ISO 10383) and symbol
 _WORD = re.compile(r"\w+")
+CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts that write no spaces between words, and Korean
+_ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}\d")
 
 
 class GazetteerError(ValueError):
@@ -67,24 +74,57 @@ class Spelling(NamedTuple):
     folded: str | None  # lower case where other capitalisation is safe to accept ("TESLA", "Deeproute.ai")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class CompanyRegister:
-    """Companies by id, and every known spelling.
+    """Companies by id, and every known spelling. Two registers are the same only where they are one object.
 
     ``by_first_word``: spellings, longest first, under their first word in lower case; those that begin with a
     lower-case letter or digit also under ``"=" + word``, for words that the text writes so.
+    ``redirects``: ids that were used before, or that firms had before the register knew them, and the id now.
+    ``legal_names``: names in registers of firms, which link but are not searched for.
     """
 
     companies: Mapping[str, Company]
     names: Mapping[str, tuple[KnownName, ...]]
     by_first_word: Mapping[str, tuple[Spelling, ...]]
+    history: Mapping[str, tuple[Event, ...]]
+    redirects: Mapping[str, str]
+    legal_names: Mapping[str, str]
+
+    def current_id(self, company_id: str) -> str:
+        """The id in use today for one that any version of the register gave."""
+        return self.redirects.get(company_id, company_id)
+
+    def at(self, company_id: str, day: date | None) -> Company | None:
+        """The company as of ``day``: the name, owner and ticker that it had then. None: as of today."""
+        company, events = self.companies.get(company_id), self.history.get(company_id)
+        if company is None or day is None or not events:
+            return company
+        then = past(events, day, company.ticker, company.parent_id)
+        return replace(company, name=then.name or company.name, parent_id=then.parent_id, ticker=then.ticker)
+
+    def existed(self, company_id: str | None, day: date | None) -> bool:
+        """False where the firm was founded later. News precedes the register's year by one at most: the figures
+        are of incorporation, and some firms are talked of before."""
+        begun = founded(self.history.get(company_id, ())) if company_id and day else None
+        return begun is None or day is None or begun.year <= day.year + 1
+
+    def borne(self, name: KnownName, day: date | None) -> bool:
+        """Whether the firm was there and bore the name by ``day``; safe names of later days can only mean it."""
+        if day is None or name.company_id is None:
+            return True
+        if name.risk != "none" and name.text.startswith(self.companies[name.company_id].name):
+            taken = [event.on for event in self.history.get(name.company_id, ()) if event.kind == "renamed"]
+            if taken and day < taken[-1]:
+                return False
+        return self.existed(name.company_id, day)
 
 
 @cache
 def load_register(folder: Path = GAZETTEERS) -> CompanyRegister:
     """Read and check the gazetteers in ``folder``. Raises ``GazetteerError`` with file and line."""
     companies = _companies(folder / "companies.csv")
-    clashes = {row["alias"] for _, row in _rows(folder / "alias_clashes.csv")}
+    clashes = {row["alias"]: row["candidates"].split("|") for _, row in _rows(folder / "alias_clashes.csv")}
     names: dict[str, list[KnownName]] = defaultdict(list)
     sources = [
         ("aliases.csv", _aliases(folder / "aliases.csv", companies)),
@@ -97,11 +137,23 @@ def load_register(folder: Path = GAZETTEERS) -> CompanyRegister:
             if names[name.text] and name.text not in clashes:
                 raise GazetteerError(f"{folder / file}:{line}: {name.text!r} is listed already; see alias_clashes.csv")
             names[name.text].append(name)
+    for company in companies.values():
+        if not any(name.company_id == company.company_id for name in names.get(company.name, ())):
+            raise GazetteerError(f"{folder / 'aliases.csv'}: the name {company.name!r} is not among its aliases")
     return CompanyRegister(
         companies=companies,
-        names={text: tuple(found) for text, found in names.items()},
+        names={text: tuple(sorted(found, key=partial(_rank, clashes.get(text, [])))) for text, found in names.items()},
         by_first_word=_index(names),
+        history=_history(folder / "company_history.csv", companies),
+        redirects=_redirects(folder / "company_redirects.csv", companies),
+        legal_names=_legal_names(folder / "company_ids.csv", companies),
     )
+
+
+def _rank(candidates: list[str], name: KnownName) -> int:
+    """Place among the things that a spelling can mean; ``alias_clashes.csv`` names the likeliest first."""
+    key = f"companies:{name.company_id}" if name.catalogue == "company" else name.catalogue
+    return candidates.index(key) if key in candidates else len(candidates)
 
 
 def _index(names: Mapping[str, list[KnownName]]) -> dict[str, tuple[Spelling, ...]]:
@@ -114,13 +166,13 @@ def _index(names: Mapping[str, list[KnownName]]) -> dict[str, tuple[Spelling, ..
         spelling = Spelling(text, first.start(), text.lower() if safe else None)
         index[first.group().lower()].append(spelling)
         if not first.group()[0].isupper():
-            index[f"={first.group()}"].append(spelling)
+            index["=" + (first.group()[0] if CJK.match(first.group()) else first.group())].append(spelling)
     return {word: tuple(sorted(found, key=lambda s: -len(s.text))) for word, found in index.items()}
 
 
 @cache
-def load_name_words(use: Literal["descriptive", "shared_first"], folder: Path = GAZETTEERS) -> frozenset[str]:
-    """Lower-case words of company names: those that tell the trade, and first words that many firms share."""
+def load_name_words(use: NameWordUse, folder: Path = GAZETTEERS) -> frozenset[str]:
+    """Lower-case words of company names by what they do there."""
     return frozenset(row["word"] for _, row in _rows(folder / "name_words.csv") if row["use"] == use)
 
 
@@ -191,3 +243,66 @@ def _products(path: Path, companies: Mapping[str, Company]) -> Iterator[tuple[in
             raise GazetteerError(f"{path}:{line}: product {row['name']!r} of unknown company {row['company_id']!r}")
         risk: Risk = "english_word" if row["common_word"] == "1" else "none"
         yield line, KnownName(row["name"], "product", risk, row["company_id"] or None, row["kind"])
+
+
+def _history(path: Path, companies: Mapping[str, Company]) -> dict[str, tuple[Event, ...]]:
+    events: dict[str, list[Event]] = defaultdict(list)
+    lines: dict[str, int] = {}
+    for line, row in _rows(path):
+        where, company_id, kind = f"{path}:{line}", row["company_id"], row["event"]
+        if company_id not in companies:
+            raise GazetteerError(f"{where}: unknown company {company_id!r}")
+        if kind not in get_args(HistoryEvent):
+            raise GazetteerError(f"{where}: unknown event {kind!r}; known are {', '.join(get_args(HistoryEvent))}")
+        if kind in ("owned_by", "succeeded_by") and row["other"] and row["other"] not in companies:
+            raise GazetteerError(f"{where}: unknown company {row['other']!r}")
+        if kind in ("listed", "delisted") and not _TICKER.fullmatch(row["other"]):
+            raise GazetteerError(f"{where}: ticker {row['other']!r} is not MIC:SYMBOL")
+        try:
+            event = Event(cast(HistoryEvent, kind), parse_day(row["date"]), row["other"] or None)
+        except ValueError as error:
+            raise GazetteerError(f"{where}: {error}") from error
+        events[company_id].append(event)
+        lines[company_id] = line
+    told = {company_id: tuple(sorted(found, key=lambda e: e.on)) for company_id, found in events.items()}
+    for company_id, found in told.items():
+        trouble = problem(found, companies[company_id].parent_id)
+        if trouble:
+            raise GazetteerError(f"{path}:{lines[company_id]}: history of {company_id!r}: {trouble}")
+    return told
+
+
+def _redirects(path: Path, companies: Mapping[str, Company]) -> dict[str, str]:
+    redirects: dict[str, str] = {}
+    for line, row in _rows(path):
+        old, new = row["old_id"], row["company_id"]
+        if old in companies or old in redirects:
+            raise GazetteerError(f"{path}:{line}: {old!r} is in use or redirected already")
+        if new not in companies:
+            raise GazetteerError(f"{path}:{line}: {old!r} leads to the unknown company {new!r}")
+        redirects[old] = new
+    return redirects
+
+
+def _legal_names(path: Path, companies: Mapping[str, Company]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    seen: set[str] = set()
+    for line, row in _rows(path):
+        company_id, isin = row["company_id"], row["isin"]
+        if company_id not in companies or company_id in seen:
+            raise GazetteerError(f"{path}:{line}: company {company_id!r} is unknown or listed twice")
+        if row["sec_cik"] and not row["sec_cik"].isdigit():
+            raise GazetteerError(f"{path}:{line}: {row['sec_cik']!r} is no central index key")
+        if isin and not (_ISIN.fullmatch(isin) and _isin_checks(isin)):
+            raise GazetteerError(f"{path}:{line}: {isin!r} is no ISIN; its check digit or form is wrong")
+        seen.add(company_id)
+        if row["legal_name"]:
+            names[row["legal_name"]] = company_id
+    return names
+
+
+def _isin_checks(isin: str) -> bool:
+    """Luhn's sum over the digits, letters counted from A = 10 (ISO 6166)."""
+    digits = [int(digit) for char in isin for digit in str(int(char, 36))]
+    doubled = (2 * digit if place % 2 else digit for place, digit in enumerate(reversed(digits)))
+    return sum(value // 10 + value % 10 for value in doubled) % 10 == 0

@@ -118,6 +118,7 @@ class CompanyMention:
     linked: bool
     sentence_index: int
     confidence: float
+    parent_id: str | None = None  # company_id of the owner when the article was published
 
 
 @dataclass(frozen=True, slots=True)

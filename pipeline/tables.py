@@ -89,7 +89,7 @@ COMPANIES = pa.schema(
         _required("mention_id", pa.string(), "Stable id of the mention"),
         *_span("the mention"),
         _required("company_id", pa.string(), "Stable id of the company: the same in every article and run"),
-        _required("company_name", pa.string(), "Canonical, everyday name"),
+        _required("company_name", pa.string(), "Canonical, everyday name when the article was published"),
         _nullable(
             "kind",
             pa.string(),
@@ -97,10 +97,11 @@ COMPANIES = pa.schema(
             "investor or other; null if unknown",
         ),
         _nullable("hq_country", pa.string(), "Country of the headquarters, ISO 3166-1 alpha-2"),
-        _nullable("ticker", pa.string(), "Main listing as MIC:SYMBOL (ISO 10383 market code)"),
+        _nullable("ticker", pa.string(), "Main listing at that time as MIC:SYMBOL (ISO 10383 market code)"),
         _required("linked", pa.bool_(), "True where the company was found in the company register"),
         _required("sentence_index", pa.int32(), "Sentence of the article that holds the mention, from 0"),
         _CONFIDENCE,
+        _nullable("parent_id", pa.string(), "company_id of the firm that owned it when the article was published"),
     ]
 )
 

@@ -18,7 +18,7 @@ CONTRACT = {
     "articles": "article_id source_uri url title publisher author published_at language text duplicate_of relevance "
     "batch_id schema_version pipeline_version model_version",
     "companies": "article_id mention_id start end surface company_id company_name kind hq_country ticker linked "
-    "sentence_index confidence",
+    "sentence_index confidence parent_id",
     "autonomy_levels": "article_id start end surface level_min level_max plus explicit negated company_id company_name "
     "confidence",
     "locations": "article_id start end surface name kind country_code admin1 geoname_id latitude longitude confidence",

@@ -12,6 +12,7 @@ import json
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ import models
 from pipeline.extract.company_candidates import Entity, entities
 from pipeline.extract.company_features import features, surroundings
 from pipeline.gazetteer import CompanyRegister
-from pipeline.link.companies import display_name, unknown_company_id
+from pipeline.link.companies import display_name, link_name, unknown_company_id
 from pipeline.records import CompanyMention, Document, NameSpan
 from pipeline.settings import Settings
 
@@ -55,19 +56,35 @@ def find_companies(
     """One row for each occurrence of each company, in text order, offsets into ``document.text``."""
     starts = [sentence.start_char for sentence in doc.sents]
     weights = load_weights()
-    rows: list[CompanyMention] = []
-    for entity, evidence in evidence_of(document.text, starts, name_spans, register):
-        probability = score(evidence, weights)
-        if probability >= settings.thresholds.company:
-            rows += _rows(entity, probability, starts, register)
+    published = document.published_at.date() if document.published_at else None
+    scored = [
+        (entity, score(evidence, weights))
+        for entity, evidence in evidence_of(document.text, starts, name_spans, register, published)
+    ]
+    companies = [(entity, p) for entity, p in scored if p >= settings.thresholds.company]
+    present = frozenset(entity.company_id for entity, _ in companies if entity.company_id)
+    rows = [
+        row
+        for entity, probability in companies
+        for row in _rows(
+            entity, probability, starts, register, _identity(entity, register, present, published), published
+        )
+    ]
     return sorted(rows, key=lambda row: (row.start, row.end))
 
 
 def evidence_of(
-    text: str, sentence_starts: Sequence[int], name_spans: Sequence[NameSpan], register: CompanyRegister
+    text: str,
+    sentence_starts: Sequence[int],
+    name_spans: Sequence[NameSpan],
+    register: CompanyRegister,
+    published: date | None = None,
 ) -> list[tuple[Entity, dict[str, float]]]:
-    """Every name of the text with its features: what ``find_companies`` weighs and what training is fitted on."""
-    found = entities(text, name_spans, register)
+    """Every name of the text with its features: what ``find_companies`` weighs and what training is fitted on.
+
+    ``published``: the day as of which names are read; None reads them as of today.
+    """
+    found = entities(text, name_spans, register, published)
     persons = [text[span.start : span.end] for span in name_spans if span.label == "PERSON"]
     around = surroundings(text, found, sentence_starts, persons)
     return [(entity, features(text, entity, around, register)) for entity in found]
@@ -86,17 +103,39 @@ def load_weights(path: Path = WEIGHTS) -> Mapping[str, float]:
     return weights
 
 
+def _identity(entity: Entity, register: CompanyRegister, present: frozenset[str], published: date | None) -> str | None:
+    """Id of the registered company that the entity is, found by its spelling, its whole name or its ticker symbol.
+
+    A symbol ("TSLA") counts only where its company is ``present`` in the article: many are words or acronyms.
+    """
+    if entity.company_id:
+        return entity.company_id
+    if any(mention.known for mention in entity.mentions):
+        return None
+    surfaces = dict.fromkeys(mention.surface for mention in entity.mentions)
+    linked = link_name(max(surfaces, key=len), register)
+    if linked is not None and register.existed(linked, published):
+        return linked
+    symbols = (register.companies[company_id] for company_id in sorted(present))
+    return next((c.company_id for c in symbols if c.ticker and c.ticker.partition(":")[2] in surfaces), None)
+
+
 def _rows(
-    entity: Entity, probability: float, sentence_starts: Sequence[int], register: CompanyRegister
+    entity: Entity,
+    probability: float,
+    sentence_starts: Sequence[int],
+    register: CompanyRegister,
+    company_id: str | None,
+    published: date | None,
 ) -> Iterable[CompanyMention]:
-    company = register.companies.get(entity.company_id) if entity.company_id else None
-    name = display_name([m.surface for m in entity.mentions], register, entity.company_id)
+    company = register.at(company_id, published) if company_id else None
+    name = company.name if company else display_name([m.surface for m in entity.mentions], register, None)
     for mention in entity.mentions:
         yield CompanyMention(
             start=mention.start,
             end=mention.end,
             surface=mention.surface,
-            company_id=entity.company_id or unknown_company_id(name),
+            company_id=company.company_id if company else unknown_company_id(name),
             company_name=name,
             kind=company.kind if company else None,
             hq_country=company.hq_country if company else None,
@@ -104,4 +143,5 @@ def _rows(
             linked=company is not None,
             sentence_index=max(0, bisect_right(sentence_starts, mention.start) - 1),
             confidence=round(probability, 4),
+            parent_id=company.parent_id if company else None,
         )

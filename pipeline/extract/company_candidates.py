@@ -11,11 +11,21 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
-from pipeline.gazetteer import CompanyRegister, KnownName
-from pipeline.link.companies import HARD_FORM, LEGAL_FORM, join_names, normal_form, resolve, short_form
+from pipeline.gazetteer import CJK, CompanyRegister, KnownName
+from pipeline.link.companies import (
+    DESCRIPTIVE,
+    HARD_FORM,
+    LEGAL_FORM,
+    SHARED_FIRST,
+    join_names,
+    normal_form,
+    resolve,
+    short_form,
+)
 from pipeline.records import NameSpan
 
 _UNITS = frozenset({"HP"})  # company names that are also units of measure
@@ -46,6 +56,7 @@ _OWN_PREFIX = re.compile(r"(?:[A-Z][\w&.-]*[ \u00a0]){1,3}")
 _NATION = re.compile(
     r"\b(?:\w+(?:ese|ish|ian|ean|ican)|German|Dutch|French|Swiss|Thai|Czech|Greek|Israeli|Saudi|U\.?S\.?|U\.?K\.?|Inc\.?)\s$"
 )
+_COMPOUND = re.compile(r"[-–](?:maker|owner|based|owned|backed|parent|listed|controlled)[ \u00a0]$")
 _NEXT_CAPITALISED = re.compile(r"[ \u00a0]([A-Z][\w’'-]*)")
 _INSTITUTION = re.compile(
     r"\b(?:Foundation|University|College|Center|Centre|Stadium|Museum|Building|Field|Arena|Park|Tower|Plaza|Award|Prize|"
@@ -77,11 +88,15 @@ class Entity:
     mentions: tuple[Mention, ...]
 
 
-def entities(text: str, name_spans: Sequence[NameSpan], register: CompanyRegister) -> list[Entity]:
-    """All names of ``text`` that could be companies, in order of their first occurrence."""
+def entities(
+    text: str, name_spans: Sequence[NameSpan], register: CompanyRegister, published: date | None = None
+) -> list[Entity]:
+    """All names of ``text`` that could be companies, in order of their first occurrence; see ``known_names``."""
     spans = [s for span in (*name_spans, *_spelled_companies(text)) if (s := _clean(text, span)) is not None]
     lookup = _Overlaps(spans)
-    mentions = [m for hit in known_names(text, register) if (m := _known_mention(text, hit, lookup)) is not None]
+    mentions = [
+        m for hit in known_names(text, register, published) if (m := _known_mention(text, hit, lookup)) is not None
+    ]
     taken = _Overlaps(mentions)
     loose = [
         s for s in spans if s.label in ("COMPANY", "ORGANISATION", "PRODUCT") and not taken.touching(s.start, s.end)
@@ -91,11 +106,14 @@ def entities(text: str, name_spans: Sequence[NameSpan], register: CompanyRegiste
     return _group(text, mentions, register)
 
 
-def known_names(text: str, register: CompanyRegister) -> Iterator[tuple[int, int, tuple[KnownName, ...], bool]]:
+def known_names(
+    text: str, register: CompanyRegister, published: date | None = None
+) -> Iterator[tuple[int, int, tuple[KnownName, ...], bool]]:
     """Occurrences of known names: start, end, entries, and whether it is a brand inside a model name.
 
     The longest name at a place wins. Spelling is exact for risky names; safe ones may also be in capitals
-    ("TESLA") or capitalised differently ("Deeproute.ai").
+    ("TESLA") or capitalised differently ("Deeproute.ai"). Names that nobody bore when the article was ``published``
+    are left out: "Cruise" was no firm in 1999.
     """
     plain = _STRAIGHT.sub("'", text)
     lower = plain.lower()
@@ -107,7 +125,8 @@ def known_names(text: str, register: CompanyRegister) -> Iterator[tuple[int, int
         if begin < position:
             continue
         upper = text[begin].isupper()
-        for spelling in register.by_first_word.get(word.group().lower() if upper else f"={word.group()}", ()):
+        key = word.group().lower() if upper else "=" + (text[begin] if CJK.match(text, begin) else word.group())
+        for spelling in register.by_first_word.get(key, ()):
             start = begin - spelling.lead
             end = start + len(spelling.text)
             if not plain.startswith(spelling.text, start):
@@ -117,7 +136,9 @@ def known_names(text: str, register: CompanyRegister) -> Iterator[tuple[int, int
                     continue
             if start < position or not _free(text, start, end) or _is_quantity(text, start, spelling.text):
                 continue
-            known = register.names[spelling.text]
+            known = tuple(name for name in register.names[spelling.text] if register.borne(name, published))
+            if not known:
+                continue
             yield from _brand_of_product(start, known, register)
             yield start, end, known, False
             position = end
@@ -149,7 +170,7 @@ def _free(text: str, start: int, end: int) -> bool:
     """No part of a longer word, a domain, an address or a handle."""
     if end < len(text):
         after = text[end]
-        if after.isalnum() or after in "@_":
+        if (after.isalnum() or after in "@_") and not (CJK.match(after) and CJK.match(text, end - 1)):
             return False
         if after == "." and end + 1 < len(text) and text[end + 1].islower():
             return False
@@ -234,10 +255,17 @@ def _is_another_thing(text: str, start: int, end: int, risk: str, span: NameSpan
         and span.method != "spacy"
         and _OWN_PREFIX.fullmatch(prefix)
         and not _NATION.search(prefix)
+        and not (span.method in ("legal_form", "ticker") and _may_be_no_name(text, span.start, prefix))
     ):
         return True  # "Shanghai Volkswagen" is a firm of its own
     follows = _NEXT_CAPITALISED.match(rest)
     return bool(follows) and risk in ("english_word", "place_name", "short_acronym") and not LEGAL_FORM.match(rest)
+
+
+def _may_be_no_name(text: str, start: int, prefix: str) -> bool:
+    """The capital may be that of a sentence, and "Benz-maker" is no name: spelling proves no longer name there."""
+    before = text[max(0, start - 3) : start].rstrip(" \u00a0\"“'‘")
+    return not before or before[-1] in ".!?:;\n)-–—*" or bool(_COMPOUND.search(prefix))
 
 
 def _keeps_stop(text: str, end: int) -> bool:
@@ -315,6 +343,21 @@ def _may_abbreviate(short: str, mention: Mention, register: CompanyRegister, com
     return short[0] == mention.surface[0] or (ticker is not None and ticker.endswith(f":{short}"))
 
 
+def _first_words(company_of_form: Mapping[str, str], certain: Collection[str]) -> dict[str, str]:
+    """The first words of a certain company's name, where no other known name begins so: "Starsky" of "Starsky
+    Robotics"."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for form, company_id in company_of_form.items():
+        words = form.split()
+        for count in range(1, len(words)):
+            found[" ".join(words[:count])].add(company_id)
+    return {
+        head: min(ids)
+        for head, ids in found.items()
+        if len(ids) == 1 and ids <= set(certain) and len(head) > 3 and head not in SHARED_FIRST | DESCRIPTIVE
+    }
+
+
 def _group(text: str, mentions: Sequence[Mention], register: CompanyRegister) -> list[Entity]:
     """Join the names of one firm: the register's spellings, short names, acronyms in brackets."""
     certain = {
@@ -339,6 +382,7 @@ def _group(text: str, mentions: Sequence[Mention], register: CompanyRegister) ->
         match = _ACRONYM.match(text, mention.end)
         if match and company_id in certain and _may_abbreviate(match.group(1), mention, register, company_id):
             company_of_form.setdefault(normal_form(match.group(1)), company_id)
+    company_of_form = _first_words(company_of_form, certain) | company_of_form
     grouped: dict[str, list[Mention]] = defaultdict(list)
     ids: dict[str, str | None] = {}
     for mention in mentions:
@@ -350,12 +394,12 @@ def _group(text: str, mentions: Sequence[Mention], register: CompanyRegister) ->
         if company_id is None:
             form = joined.get(form, form)
             company_id = company_of_form.get(form) if not mention.known else None
-            if company_id is not None and company_id not in certain:
-                company_id = None
-        key = company_id or form
+        key = company_id or f" {form}"  # a form may be spelled as an id
         grouped[key].append(mention)
         ids[key] = company_id
     found = [
-        Entity(key, ids[key], tuple(sorted(group, key=lambda m: m.start))) for key, group in grouped.items() if key
+        Entity(key, ids[key], tuple(sorted(group, key=lambda m: m.start)))
+        for key, group in grouped.items()
+        if key != " "
     ]
     return sorted(found, key=lambda entity: entity.mentions[0].start)
