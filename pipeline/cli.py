@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 import pipeline
-from pipeline import cli_corpora, cli_review
+from pipeline import cli_corpora, cli_review, cli_sources
 
 if TYPE_CHECKING:
     from pipeline.batches import Outcome
@@ -48,6 +48,7 @@ app = typer.Typer(
 )
 cli_corpora.add_to(app)
 cli_review.add_to(app)
+cli_sources.add_to(app)
 err = Console(stderr=True)
 
 

@@ -80,7 +80,7 @@ def prepare(article: Article, settings: Settings) -> tuple[Document, Sighting] |
         published_at=published_at,
         language=language,
     )
-    return document, Sighting(article_id, article.source_uri, url, publisher, published_at)
+    return document, Sighting(article_id, article.source_uri, url, publisher, published_at, article.fetched_at)
 
 
 def identity(text: str) -> str:

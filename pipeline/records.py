@@ -51,6 +51,7 @@ class Article:
     publisher: str | None = None
     author: str | None = None
     published: str | None = None
+    fetched_at: datetime | None = None  # timezone-aware, UTC; of what comes from a raw store
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Sighting:
     url: str | None
     publisher: str | None
     published_at: datetime | None
+    fetched_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

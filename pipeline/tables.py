@@ -187,6 +187,7 @@ SIGHTINGS = pa.schema(
         _nullable("publisher", pa.string(), "Publisher as this source gives it"),
         _nullable("published_at", _UTC, "Publication time as this source gives it"),
         _BATCH_ID,
+        _nullable("fetched_at", _UTC, "When it was fetched, for what was read from a raw store"),
     ]
 )
 

@@ -24,7 +24,7 @@ CONTRACT = {
     "locations": "article_id start end surface name kind country_code admin1 geoname_id latitude longitude confidence",
     "deals": "deal_id event_id article_id deal_type status parties locations level_min level_max amount currency "
     "announced_on effective_on effective_precision evidence evidence_start evidence_end confidence",
-    "sightings": "article_id source_uri url publisher published_at batch_id",
+    "sightings": "article_id source_uri url publisher published_at batch_id fetched_at",
     "rejects": "source_uri item reason detail batch_id",
 }
 

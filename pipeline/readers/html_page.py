@@ -45,7 +45,8 @@ PUBLISHED_PROPERTIES = ("article:published_time", "og:article:published_time", "
 
 def read_html(source: Source, settings: Settings) -> Iterator[Article | Reject]:
     """The article of one HTML file."""
-    yield page_article(read_whole(source.stream, settings.reading.max_bytes), source.uri)
+    data = read_whole(source.stream, settings.reading.max_bytes)
+    yield page_article(data, source.uri, source.url, source.charset)
 
 
 def page_article(data: bytes, uri: str, url: str | None = None, charset: str | None = None) -> Article:

@@ -1,8 +1,9 @@
 """Paths, folders, globs and URIs become the list of files to read.
 
 In: what the user typed. Out: ``Input`` records in a fixed order, none twice. Nothing is opened here except
-what a remote file system needs to list a folder. A path that does not exist, a glob that matches nothing and
-a folder without files are mistakes of the user: ``InputError``, before anything is read.
+what a remote file system needs to list a folder, and the records of captures. A path that does not exist, a
+glob that matches nothing and a folder without files are mistakes of the user: ``InputError``, before anything
+is read.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import fsspec
 
+from pipeline.captures import RECORD, Capture, read_capture
 from pipeline.readers.archives import is_hidden
 from pipeline.readers.source import buffered
 
@@ -30,11 +32,12 @@ class InputError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One file to read."""
+    """One file to read; ``capture``: what is known about it, where it stands in a raw store."""
 
     uri: str
     name: str
     open: Callable[[], io.BufferedReader]
+    capture: Capture | None = None
 
 
 def find_inputs(paths: Sequence[str]) -> list[Input]:
@@ -50,7 +53,8 @@ def find_inputs(paths: Sequence[str]) -> list[Input]:
         if not inputs:
             raise InputError(f"{path}: holds no files")
         for each in inputs:
-            found.setdefault(each.uri, each)
+            # The raw store may hold what one address gave at several times.
+            found.setdefault(f"{each.uri} {each.capture.sha256}" if each.capture else each.uri, each)
     return list(found.values())
 
 
@@ -64,20 +68,35 @@ def _local(path: str) -> Iterator[Input]:
     else:
         raise InputError(f"{path}: no such file or folder")
     for name in names:
-        for file in _files_in(Path(name)):
-            yield Input(str(file), file.name, partial(_open_local, file))
+        yield from _files_in(Path(name))
 
 
-def _files_in(path: Path) -> Iterator[Path]:
+def _files_in(path: Path) -> Iterator[Input]:
     if path.is_file():
-        yield path
+        yield _captured(path.parent) or _file(path)
         return
     for folder, folders, files in os.walk(path):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
+        capture = _captured(Path(folder)) if RECORD in files else None
+        if capture:
+            yield capture
+            continue
         # Sockets and pipes would block a read for ever.
         yield from (
-            Path(folder, name) for name in sorted(files) if not is_hidden(name) and Path(folder, name).is_file()
+            _file(Path(folder, name)) for name in sorted(files) if not is_hidden(name) and Path(folder, name).is_file()
         )
+
+
+def _file(path: Path) -> Input:
+    return Input(str(path), path.name, partial(_open_local, path))
+
+
+def _captured(folder: Path) -> Input | None:
+    """The file that was captured in ``folder``, under the address that it came from."""
+    capture = read_capture(folder) if (folder / RECORD).is_file() else None
+    if capture is None:
+        return None
+    return Input(capture.uri, capture.file, partial(_open_local, folder / capture.file), capture)
 
 
 def _open_local(path: Path) -> io.BufferedReader:

@@ -40,13 +40,16 @@ class Source:
     """A file or a member of an archive, open for reading.
 
     ``uri`` is what rows carry; ``name`` ends in the suffix that decides the format; ``depth`` counts the
-    archives around it (0: a file of its own, whose stream may be used as it is).
+    archives around it (0: a file of its own, whose stream may be used as it is). ``url`` and ``charset`` are what the
+    web server said of a page, None for any other file.
     """
 
     uri: str
     name: str
     stream: io.BufferedReader
     depth: int = 0
+    url: str | None = None
+    charset: str | None = None
 
 
 def buffered(stream: Any) -> io.BufferedReader:
