@@ -66,7 +66,7 @@ def signature(text: str, settings: NearDuplicates) -> Signature:
 
 
 class CopyIndex:
-    """The originals seen so far, to be fed in reading order. It grows by about 5 kB an original."""
+    """The originals seen so far, to be fed in reading order. It grows by about 4 kB an original."""
 
     def __init__(self, settings: NearDuplicates) -> None:
         self._threshold = settings.threshold
