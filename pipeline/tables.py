@@ -145,7 +145,7 @@ DEALS = pa.schema(
         _required(
             "event_id",
             pa.string(),
-            "The same wherever a deal of that type, those parties and places is told",
+            "The real-world deal, the same in every article that tells it; set by roadwire events, provisional before",
         ),
         _ARTICLE_ID,
         _required(
@@ -255,7 +255,7 @@ EVENT_MEMBERS = pa.schema(
         _required("deal_id", pa.string(), "A row of deals that tells the event; each row belongs to one event"),
         _ARTICLE_ID,
         _nullable("known_at", _UTC, "When the article was first published: what came later is not known then"),
-        _required("source", pa.string(), "Independent source: the publisher of the first copy, or its article_id"),
+        _required("source", pa.string(), "Independent source: publisher of the first copy, or its article_id"),
         _required(
             "digest", pa.uint64(), "Digest of what the row of deals says; the next run starts at the first change"
         ),
