@@ -139,8 +139,9 @@ class CurrencyReader:
         )
         if converted and (home := next((d.currency for d in self._table.dollars if self._names(d.places)), None)):
             return home
-        around = _sentence(self._text, start, end)
-        return next((d.currency for d in self._table.dollars if d.public_money.search(around)), "USD")
+        payers = [d for d in self._table.dollars if self._names(d.public_money)]
+        around = _sentence(self._text, start, end) if payers else ""
+        return next((d.currency for d in payers if d.public_money.search(around)), "USD")
 
     @functools.cached_property
     def _stated(self) -> str | None:
