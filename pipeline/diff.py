@@ -198,7 +198,7 @@ def _load(
     batches, left_out = [], 0
     for batch in source.to_batches(columns=list(columns)):
         if parts > 1:
-            hashed = pd.util.hash_array(batch[key].to_pandas().fillna("").to_numpy(object), categorize=False)
+            hashed = pd.util.hash_array(batch[key].to_pandas().fillna("").to_numpy(object), categorize=True)
             batch = batch.filter(pa.array(hashed % parts == part))
         if wanted is not None:
             kept = batch.filter(pc.is_in(batch[key], value_set=wanted))
@@ -206,18 +206,18 @@ def _load(
             batch = kept
         batches.append(batch)
     schema = pa.schema([source.schema.field(column) for column in columns])
-    return pa.Table.from_batches(batches, schema), left_out
+    return pa.Table.from_batches(batches, schema).combine_chunks(), left_out
 
 
 def _count(tally: _Tally, old: pa.Table, new: pa.Table, spec: Spec, examples: int, tolerance: float) -> None:
     matched = spec.match(old, new)
-    left, right = old.take(pa.array(matched.old)), new.take(pa.array(matched.new))
-    changed, rescored = np.zeros(left.num_rows, bool), np.zeros(left.num_rows, bool)
+    at_old, at_new = pa.array(matched.old), pa.array(matched.new)
+    changed, rescored = np.zeros(len(at_old), bool), np.zeros(len(at_old), bool)
     fields: dict[str, Mask] = {}
     for name in old.schema.names:
         if name in _ORIGIN | _OFFSETS | spec.ignored:
             continue
-        before, after = plain(left[name]), plain(right[name])
+        before, after = plain(old[name].take(at_old)), plain(new[name].take(at_new))
         if name in _SCORES:
             gap = pc.abs(pc.subtract(before, after))
             # Scores have four decimals; the half of the last one is there for the arithmetic.
@@ -235,8 +235,10 @@ def _count(tally: _Tally, old: pa.Table, new: pa.Table, spec: Spec, examples: in
                 tally.values[name] = Counter(dict(counted.most_common(KEPT_VALUES)))
     rescored &= ~changed
     same = ~changed & ~rescored
-    kinds = [_kinds(left, spec), _kinds(old.take(pa.array(matched.lost)), spec)]
-    kinds.append(_kinds(new.take(pa.array(matched.added)), spec))
+    kinds = [
+        _kinds(table[spec.kind].take(rows), spec)
+        for table, rows in ((old, at_old), (old, pa.array(matched.lost)), (new, pa.array(matched.added)))
+    ]
     for what, values in (
         ("same", kinds[0][same]),
         ("rescored", kinds[0][rescored]),
@@ -345,8 +347,7 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pc.if_else(pc.is_null(lists), None, joined)], pa.string())
 
 
-def _kinds(table: pa.Table, spec: Spec) -> npt.NDArray[Any]:
-    column = table[spec.kind]
+def _kinds(column: pa.ChunkedArray, spec: Spec) -> npt.NDArray[Any]:
     encoded = column.combine_chunks().dictionary_encode()
     names = np.array([*(_kind_name(value, spec) for value in encoded.dictionary.to_pylist()), "unknown"], object)
     return names[pc.fill_null(encoded.indices, len(names) - 1).to_numpy(zero_copy_only=False)]

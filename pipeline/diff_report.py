@@ -19,11 +19,13 @@ from pipeline.page import page, percent, printable
 
 NONE = "–"
 MOST_KINDS, MOST_VALUES, MOST_NAMES = 12, 4, 6
+#: A change of value that happened once is listed where it is no longer than this; the examples have the others.
+MOST_CHARS = 40
 #: Fields whose values are all different from each other: a list of their commonest changes says nothing.
 _UNIQUE_VALUES = frozenset({"evidence", "title", "url", "detail"})
 _MARKS = {"changed": ("~", "yellow"), "lost": ("-", "red"), "added": ("+", "green")}
 # Which values of a struct name it, and which one stands in brackets after that.
-_NAMING: Mapping[str, tuple[int, int | None]] = {"parties": (1, 2), "locations": (1, None)}
+_NAMING: Mapping[str, tuple[int, int | None]] = {"parties": (1, 2), "locations": (0, None)}
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -182,7 +184,9 @@ def _section(table: TableDiff, console: Console) -> None:
     for change, names in (("lost", table.lost_names), ("added", table.added_names)):
         if names and names[0][1] > 1:
             told = ", ".join(f"{printable(name)} {n:,}" for name, n in names[:MOST_NAMES])
-            console.print(Padding(_line((f"{change} most: ", _MARKS[change][1]), (told, "")), (0, 0, 0, 2), expand=False))
+            console.print(
+                Padding(_line((f"{change} most: ", _MARKS[change][1]), (told, "")), (0, 0, 0, 2), expand=False)
+            )
     console.print()
     for example in table.examples:
         _print_example(example, console)
@@ -218,9 +222,9 @@ def _print_example(example: Example, console: Console) -> None:
         console.print(Padding(grid, (0, 0, 0, 4), expand=False))
     else:
         told = " · ".join(
-            f"{name} {shown(name, *pair)[example.change == 'added']}"
+            f"{name} {value}"
             for name, *pair in example.values
-            if name not in ("evidence", "surface")
+            if (value := shown(name, *pair)[example.change == "added"]) != NONE and name not in ("evidence", "surface")
         )
         console.print(Padding(Text(told, style="dim"), (0, 0, 0, 4), expand=False))
     console.print()
@@ -229,7 +233,9 @@ def _print_example(example: Example, console: Console) -> None:
 def _transitions(field: FieldChanges) -> Iterator[tuple[str, str, int]]:
     if field.name not in _UNIQUE_VALUES:
         for old, new, n in field.values[:MOST_VALUES]:
-            yield (*shown(field.name, old, new), n)
+            values = shown(field.name, old, new)
+            if n > 1 or sum(map(len, values)) <= MOST_CHARS:
+                yield (*values, n)
 
 
 def _kinds(table: TableDiff) -> list[tuple[str, Counts]]:
