@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pipeline.sources import SourcesError, load_sources
+from pipeline.sources.hosts import FailureReason
 from pipeline.sources.source_list import FeedSource, FileSource, Manners, SourceList, WarcListSource
 
 FEED = '[sources.wire]\nkind = "feed"\nurl = "https://news.example/rss"\n'
@@ -106,3 +110,31 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, toml: str, message: str) -
 def test_a_missing_list_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourcesError, match=r"absent\.toml: cannot be read"):
         load_sources(tmp_path / "absent.toml")
+
+
+DOCS = (Path(__file__).parents[1] / "docs" / "sources.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            each.name
+            for kind in (Manners, FeedSource, WarcListSource)
+            for each in fields(kind)
+            if each.name != "manners"
+        ),
+        "options",
+        "at_once",
+        *get_args(FailureReason),
+    ],
+)
+def test_every_key_and_reason_is_documented(name: str) -> None:
+    assert f"`{name}`" in DOCS or f"\n{name} = " in DOCS
+
+
+def test_the_example_in_the_docs_can_be_used(tmp_path: Path) -> None:
+    example = DOCS.partition("```toml\n")[2].partition("```")[0]
+    kinds = {table["kind"] for table in tomllib.loads(example)["sources"].values()}
+    assert kinds == {"feed", "folder", "glob", "object_store", "warc_list"}
+    assert len(listed(tmp_path, example).sources) == 5

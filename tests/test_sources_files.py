@@ -188,10 +188,19 @@ def test_a_list_on_this_machine_names_files_beside_it(tmp_path: Path, raw: Path)
     assert [(Path(row.url).name, row.reason) for row in report.failures] == [("2.warc", "missing")]
 
 
-@pytest.mark.parametrize("body", [page("No list"), b"\xff\xfe\0", gzip.compress(b"a\n" * 50_000)[:60], "/etc/passwd"])
-def test_what_is_no_list_is_a_row(site: Website, raw: Path, body: str | bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "base"),
+    [
+        (page("No list"), None),
+        (b"\xff\xfe\0", None),
+        (gzip.compress(b"a\n" * 50_000)[:60], None),
+        ("etc/passwd", "/"),  # the web does not choose among the files of this machine
+        ("file:///etc/passwd", "s3://bucket/"),
+        ("s3://mine/a.warc.gz", None),
+    ],
+)
+def test_what_is_no_list_is_a_row(site: Website, raw: Path, body: str | bytes, base: str | None) -> None:
     site["/list"] = Answer(body)
-    base = None if body != "/etc/passwd" else "/"
     report = fetched(raw, WarcListSource("crawl", site.url("/list"), base, manners=HASTY))
     assert failures(report) == [("/list", "unreadable")]
 

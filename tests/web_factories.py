@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import ssl
@@ -23,16 +24,10 @@ NOW = datetime(2025, 10, 6, 3, 30, tzinfo=UTC)
 TLS = ssl.create_default_context()
 LOOPBACK = "127.0.0.1/32"
 STORY = "Tarn Motors will run six driverless vans between two depots in Perth from May, the company said on Tuesday."
-#: Everything quick, so that a test of a timeout takes a moment.
-HASTY = Manners(
-    seconds_between_requests=0,
-    connect_timeout=1,
-    read_timeout=0.3,
-    total_timeout=0.8,
-    retries=2,
-    max_bytes=200_000,
-    allow_networks=(LOOPBACK,),
-)
+#: No distance between requests, and the loopback interface allowed.
+HASTY = Manners(seconds_between_requests=0, retries=2, max_bytes=200_000, allow_networks=(LOOPBACK,))
+#: For servers that keep one waiting, so that a test of it takes a moment.
+IMPATIENT = dataclasses.replace(HASTY, read_timeout=0.4, total_timeout=0.9)
 
 
 def page(title: str, text: str = STORY) -> str:

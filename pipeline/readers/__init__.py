@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from pipeline.captures import read_capture
 from pipeline.readers.captured import read_captured
 from pipeline.readers.formats import read_source
 from pipeline.readers.inputs import Input, InputError, find_inputs
@@ -47,7 +48,8 @@ def _items(inputs: Sequence[Input], settings: Settings) -> Iterator[Article | Re
             yield Reject(each.uri, None, "unreadable", f"{each.uri}: {error.strerror or error}")
             continue
         with stream:
-            if each.capture is None:
-                yield from read_source(Source(each.uri, each.name, stream), settings)
+            capture = read_capture(each.capture) if each.capture else None
+            if capture:
+                yield from read_captured(capture, stream, settings)
             else:
-                yield from read_captured(each.capture, stream, settings)
+                yield from read_source(Source(each.uri, each.name, stream), settings)

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import fsspec
 
-from pipeline.captures import RECORD, Capture, read_capture
+from pipeline.captures import RECORD, read_capture
 from pipeline.readers.archives import is_hidden
 from pipeline.readers.source import buffered
 
@@ -32,12 +32,12 @@ class InputError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One file to read; ``capture``: what is known about it, where it stands in a raw store."""
+    """One file to read; ``capture``: the folder that it was captured in, where it stands in a raw store."""
 
     uri: str
     name: str
     open: Callable[[], io.BufferedReader]
-    capture: Capture | None = None
+    capture: Path | None = None
 
 
 def find_inputs(paths: Sequence[str]) -> list[Input]:
@@ -54,7 +54,7 @@ def find_inputs(paths: Sequence[str]) -> list[Input]:
             raise InputError(f"{path}: holds no files")
         for each in inputs:
             # The raw store may hold what one address gave at several times.
-            found.setdefault(f"{each.uri} {each.capture.sha256}" if each.capture else each.uri, each)
+            found.setdefault(str(each.capture or each.uri), each)
     return list(found.values())
 
 
@@ -96,7 +96,7 @@ def _captured(folder: Path) -> Input | None:
     capture = read_capture(folder) if (folder / RECORD).is_file() else None
     if capture is None:
         return None
-    return Input(capture.uri, capture.file, partial(_open_local, folder / capture.file), capture)
+    return Input(capture.uri, capture.file, partial(_open_local, folder / capture.file), folder)
 
 
 def _open_local(path: Path) -> io.BufferedReader:

@@ -171,10 +171,12 @@ def _links(content: bytes, source: WarcListSource, max_bytes: int) -> list[str]:
     links = [_joined(source, line) for line in lines if line and not line.startswith("#")]
     if len(links) > MAX_LINKS or any(len(link) > 2_000 or "<" in link or "\0" in link for link in links):
         raise FetchFailure("unreadable", "it is no list of files, a path a line")
-    web = source.uri.lower().startswith(("http://", "https://"))
-    if web and not all(link.lower().startswith(("http://", "https://", "s3://")) for link in links):
-        # Otherwise whoever writes the list reads this machine's files.
-        raise FetchFailure("unreadable", "a list from the web may name only http, https and s3 addresses")
+    if source.uri.lower().startswith(("http://", "https://")):
+        # Otherwise whoever writes the list reads this machine's files, or the operator's own buckets.
+        base = (source.base or "").partition("://")
+        allowed = ("http://", "https://", *(["".join(base[:2])] if base[1] and base[0] != "file" else []))
+        if not all(link.lower().startswith(allowed) for link in links):
+            raise FetchFailure("unreadable", "a list from the web may name http and https addresses, or those of base")
     return links
 
 

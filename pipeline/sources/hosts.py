@@ -51,6 +51,7 @@ class FetchFailure(Exception):
 @dataclass(slots=True)
 class _Host:
     next_turn: float = 0.0  # time.monotonic()
+    paused_until: float = 0.0  # the same; as the host asked
     interval: float = 0.0  # seconds that its robots.txt asks for
     failures: int = 0
 
@@ -72,9 +73,10 @@ class Hosts:
             if state.failures >= FAILURES_IN_A_ROW:
                 raise FetchFailure("host_down", f"{state.failures} requests to {host} failed in a row; left alone")
             now = time.monotonic()
-            turn = max(now, state.next_turn)
-            if turn - now > max(max_wait, 60 * interval):
-                raise FetchFailure("rate_limited", f"{host} asked to be left alone for {turn - now:,.0f} s")
+            if state.paused_until - now > max_wait:
+                left = state.paused_until - now
+                raise FetchFailure("rate_limited", f"{host} asked to be left alone for {left:,.0f} s")
+            turn = max(now, state.next_turn, state.paused_until)
             state.next_turn = turn + max(interval, state.interval)
         if turn > now:
             self.sleep(turn - now)
@@ -83,7 +85,7 @@ class Hosts:
         """Leave ``host`` alone for so long, as it asked."""
         with self._lock:
             state = self._hosts[host]
-            state.next_turn = max(state.next_turn, time.monotonic() + seconds)
+            state.paused_until = max(state.paused_until, time.monotonic() + seconds)
 
     def answered(self, host: str) -> None:
         """A request to ``host`` had an answer."""

@@ -122,6 +122,8 @@ class Client:
                 return response
             except FetchFailure as failure:
                 if not failure.retry:
+                    if failure.reason == "http_status":
+                        self._hosts.answered(host)
                     raise
                 if failure.wait > self._manners.max_wait:
                     why = f"{failure.why}; it asks to wait {failure.wait:,.0f} s, the next run tries again"

@@ -192,7 +192,8 @@ def open_state(store: RawStore, now: datetime) -> State:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise  # the disk is full or cannot be written: no reason to throw the file away
-            path.unlink()
+            for name in (path, path.with_name(f"{path.name}-journal")):
+                name.unlink(missing_ok=True)
             state = State(path)
         died = state.begin(now)
         if died or not state.is_complete:
