@@ -118,12 +118,9 @@ DOCS = (Path(__file__).parents[1] / "docs" / "sources.md").read_text(encoding="u
 @pytest.mark.parametrize(
     "name",
     [
-        *(
-            each.name
-            for kind in (Manners, FeedSource, WarcListSource)
-            for each in fields(kind)
-            if each.name != "manners"
-        ),
+        *sorted({each.name for kind in (Manners, FeedSource) for each in fields(kind)} - {"name", "manners"}),
+        "base",
+        "max_files",
         "options",
         "at_once",
         *get_args(FailureReason),
