@@ -11,14 +11,26 @@ import dataclasses
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pipeline.classify import CompanyScores, SentenceScores
-from pipeline.extract.companies import evidence_of, find_companies, load_weights
-from pipeline.extract.company_candidates import Mention
+from pipeline.explain_records import (
+    CompanyReason,
+    Cue,
+    DealReason,
+    Explanation,
+    LevelReason,
+    NearDeal,
+    PlaceReason,
+    Scored,
+    Span,
+    Value,
+)
+from pipeline.extract.companies import evidence_of, find_companies, load_weights, score
+from pipeline.extract.company_candidates import Entity, Mention
 from pipeline.extract.dates import find_dates
 from pipeline.extract.deal_amounts import deal_amount
 from pipeline.extract.deals import ROLES, Told, deals_of_sentence, merge, place_key
@@ -33,7 +45,6 @@ from pipeline.records import (
     CompanyMention,
     Deal,
     Document,
-    LevelMention,
     LocationMention,
     Reject,
 )
@@ -46,106 +57,6 @@ NEAR = 0.5
 #: Cues of a name or of an owner that are told, and near misses of each kind.
 MOST_CUES, MOST_NEAR = 5, 10
 STDIN = "-"
-
-Span = tuple[int, int]
-Cue = tuple[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class CompanyReason:
-    """``link``: how the record was found; ``seen_by``: who read the name as what; ``cues``: what weighed how much.
-
-    Cues are summands of a logistic score: +1 multiplies the odds by 2.7.
-    """
-
-    company_id: str
-    name: str
-    kind: str | None
-    hq_country: str | None
-    ticker: str | None
-    linked: bool
-    confidence: float
-    threshold: float
-    spans: tuple[Span, ...]
-    surfaces: tuple[str, ...]
-    link: str
-    seen_by: tuple[str, ...]
-    cues: tuple[Cue, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LevelReason:
-    """``owners``: whose system has it, most probable first, None for nobody; ``cues``: what speaks for the first."""
-
-    mention: LevelMention
-    owners: tuple[tuple[str | None, float], ...]
-    cues: tuple[Cue, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceReason:
-    """``namesakes``: places of that name in the gazetteer; ``others``: the largest of them that were not chosen."""
-
-    mention: LocationMention
-    spans: tuple[Span, ...]
-    namesakes: int
-    others: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A party, place or status with its probability, and whether it is in the row; ``note``: why it is not."""
-
-    name: str
-    probability: float
-    taken: bool
-    role: str | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A sum or a time that the evidence states. ``use``: the column it went to, None where to none."""
-
-    surface: str
-    meaning: str
-    use: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DealReason:
-    """``also_told``: other sentences that tell the same deal, with the probability that they do."""
-
-    deal: Deal
-    threshold: float
-    statuses: tuple[Scored, ...]
-    parties: tuple[Scored, ...]
-    places: tuple[Scored, ...]
-    values: tuple[Value, ...]
-    also_told: tuple[tuple[int, int, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NearDeal:
-    deal_type: str
-    parties: tuple[str, ...]
-    status: str
-    start: int
-    end: int
-    probability: float
-    threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    document: Document
-    relevance: float
-    companies: tuple[CompanyReason, ...]
-    levels: tuple[LevelReason, ...]
-    places: tuple[PlaceReason, ...]
-    deals: tuple[DealReason, ...]
-    near_companies: tuple[CompanyReason, ...]
-    near_deals: tuple[NearDeal, ...]
 
 
 def documents(paths: Sequence[str], settings: Settings) -> Iterator[Document | Reject]:
@@ -216,11 +127,9 @@ def _companies(
     for row in find_companies(document, done.doc, names, models.register, lower):
         rows.setdefault(row.company_id, []).append(row)
     starts = [sentence.start_char for sentence in done.doc.sents]
-    behind = {
-        (mention.start, mention.end): (entity.mentions, cues)
-        for entity, cues in evidence_of(document.text, starts, names, models.register)
-        for mention in entity.mentions
-    }
+    published = document.published_at.date() if document.published_at else None
+    weighed = evidence_of(document.text, starts, names, models.register, published)
+    behind = {(m.start, m.end): (entity.mentions, cues) for entity, cues in weighed for m in entity.mentions}
     reasons = []
     for mentions in rows.values():
         seen, features = behind.get((mentions[0].start, mentions[0].end), ((), {}))
@@ -243,8 +152,35 @@ def _companies(
             )
         )
     kept = {row.company_id for row in done.extraction.companies}
-    near = sorted((r for r in reasons if r.company_id not in kept), key=lambda r: -r.confidence)[:MOST_NEAR]
-    return tuple(r for r in reasons if r.company_id in kept), tuple(near)
+    told = {span for reason in reasons for span in reason.spans}
+    left_out = [_left_out(entity, cues, threshold) for entity, cues in weighed if _span(entity.mentions[0]) not in told]
+    near = [reason for reason in reasons if reason.company_id not in kept]
+    near += [reason for reason in left_out if reason.confidence >= threshold]
+    near.sort(key=lambda reason: -reason.confidence)
+    return tuple(reason for reason in reasons if reason.company_id in kept), tuple(near[:MOST_NEAR])
+
+
+def _left_out(entity: Entity, features: Mapping[str, float], threshold: float) -> CompanyReason:
+    """A name that ``find_companies`` refuses whatever its score."""
+    return CompanyReason(
+        company_id=entity.company_id or entity.key,
+        name=entity.mentions[0].surface,
+        kind=None,
+        hq_country=None,
+        ticker=None,
+        linked=entity.company_id is not None,
+        confidence=round(score(features, load_weights()), 4),
+        threshold=threshold,
+        spans=tuple(_span(mention) for mention in entity.mentions),
+        surfaces=tuple(dict.fromkeys(mention.surface for mention in entity.mentions)),
+        link="left out all the same: an ordinary word, and nothing beside it says that a firm is meant",
+        seen_by=_seen_by(entity.mentions),
+        cues=_company_cues(features),
+    )
+
+
+def _span(mention: Mention) -> Span:
+    return mention.start, mention.end
 
 
 def _link(row: CompanyMention, seen: Sequence[Mention]) -> str:

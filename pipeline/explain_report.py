@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
-from pipeline.explain import CompanyReason, Cue, DealReason, Explanation, LevelReason, PlaceReason, Scored
+from pipeline.explain_records import CompanyReason, Cue, DealReason, Explanation, LevelReason, PlaceReason, Scored
 from pipeline.page import page, printable
 
 Kind = Literal["company", "level", "place", "evidence"]
@@ -290,8 +290,9 @@ def _near_lines(explanation: Explanation) -> Iterator[list[Text]]:
     for company in explanation.near_companies:
         first = _line((f"company {company.name}", "bold"))
         first.append_text(_score(company.confidence, company.threshold))
+        link = _line((company.link, "dim"))
         read = [_line((f"read as {', '.join(company.seen_by[:4])}", "dim"))] if company.seen_by else []
-        yield [first, *read, *([_cues(company.cues)] if company.cues else [])]
+        yield [first, link, *read, *([_cues(company.cues)] if company.cues else [])]
 
 
 def _score(value: float, threshold: float) -> Text:

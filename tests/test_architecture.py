@@ -18,7 +18,7 @@ MODULES = sorted(
 PIPELINE = [module for module in MODULES if module.parts[0] == "pipeline"]
 #: The modules that put the steps in order. Whoever imports them is above the steps.
 DRIVERS = {"pipeline.run", "pipeline.batches", "pipeline.workers", "pipeline.cli", "pipeline.explain"} | {
-    "pipeline.cli_corpora", "pipeline.cli_review", "pipeline.evaluation", "pipeline.explain_report", "pipeline.floors",
+    "pipeline.cli_corpora", "pipeline.cli_review", "pipeline.evaluation", "pipeline.floors",
 }  # fmt: skip
 
 

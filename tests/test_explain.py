@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from pipeline import cli, explain, explain_report, run, settings
-from pipeline.explain import Explanation
+from pipeline.explain_records import Explanation
 from pipeline.records import Document, Reject
 
 SETTINGS = settings.load()
