@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 import pipeline
-from pipeline import cli_corpora, cli_review, cli_sources
+from pipeline import cli_companies, cli_corpora, cli_review, cli_sources
 
 if TYPE_CHECKING:
     from pipeline.batches import Outcome
@@ -46,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="News text in, typed tables of companies, autonomy levels, places and deals out.",
 )
+cli_companies.add_to(app)
 cli_corpora.add_to(app)
 cli_review.add_to(app)
 cli_sources.add_to(app)

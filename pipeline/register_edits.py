@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import csv
 import difflib
+import json
 import re
 import shutil
 import tempfile
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from pipeline.gazetteer import CJK, CompanyRegister, GazetteerError, Risk, load_register
+from pipeline.gazetteer import CJK, GAZETTEERS, CompanyRegister, GazetteerError, Risk, load_register
 from pipeline.link.companies import identity_form, link_name, normal_form, unknown_company_id
 
 Row = dict[str, str]
+
+GOLD = GAZETTEERS.parent / "gold"
+_SMALL_WORD = re.compile(r"(?<![\w.@/-])[a-z]{3,20}(?![\w@/])")
 
 #: Files with a column that names a company; where a record is merged away, they name the one that stays.
 _NAMING = {
@@ -140,12 +144,28 @@ def check(folder: Path, words: Iterable[str] = ()) -> list[str]:
     Raises ``GazetteerError`` for what does not load.
     """
     register = load_register(folder)
-    return [*_twins(register), *_shared_tickers(register), *_ordinary(register, frozenset(words)), *_circles(register)]
+    with (folder / "alias_clashes.csv").open(encoding="utf-8", newline="") as file:
+        stated = [frozenset(re.findall(r"companies:([\w-]+)", row["candidates"])) for row in csv.DictReader(file)]
+    return [
+        *_twins(register, stated),
+        *_shared_tickers(register),
+        *_ordinary(register, frozenset(words)),
+        *_circles(register),
+    ]
+
+
+def ordinary_words(folder: Path = GOLD) -> frozenset[str]:
+    """Words that the texts written for this project use in small letters at least twice; none where they are absent."""
+    counts: Counter[str] = Counter()
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            counts.update(set(_SMALL_WORD.findall(json.loads(line).get("text") or "")))
+    return frozenset(word for word, count in counts.items() if count > 1)
 
 
 def slug(name: str) -> str:
     """The id of a firm called so: "Rhino Drive & Co" gives "rhino-drive". Raises ``EditError`` for no Latin letter."""
-    form = unicodedata.normalize("NFKD", normal_form(name)).encode("ascii", "ignore").decode()
+    form = unicodedata.normalize("NFKD", normal_form(name).replace("'", "")).encode("ascii", "ignore").decode()
     text = re.sub(r"[^a-z0-9]+", "-", form.replace("&", " and ").replace("+", " plus ")).strip("-")
     if not text:
         raise EditError(f"{name!r} has no Latin letter to make an id of; give one with --id")
@@ -235,8 +255,8 @@ class _Tables:
             partial.replace(folder / name)
 
 
-def _twins(register: CompanyRegister) -> list[str]:
-    """Records whose names differ in case, spaces, legal form or a generic last word only."""
+def _twins(register: CompanyRegister, stated: Sequence[frozenset[str]]) -> list[str]:
+    """Records whose names differ in case, spaces, legal form or a generic last word only, unless ``stated`` so."""
     by_form: dict[str, set[str]] = defaultdict(set)
     for text, entries in register.names.items():
         for known in entries:
@@ -250,7 +270,7 @@ def _twins(register: CompanyRegister) -> list[str]:
         found += [
             f"{a} and {b} share the form {form!r}: one firm twice?"
             for a, b in pairs
-            if (a, b) not in related and (b, a) not in related
+            if (a, b) not in related and (b, a) not in related and not any({a, b} <= group for group in stated)
         ]
     return found
 

@@ -57,11 +57,11 @@ def find_companies(
     starts = [sentence.start_char for sentence in doc.sents]
     weights = load_weights()
     published = document.published_at.date() if document.published_at else None
-    scored = [
-        (entity, score(evidence, weights))
+    companies = [
+        (entity, probability)
         for entity, evidence in evidence_of(document.text, starts, name_spans, register, published)
+        if (probability := score(evidence, weights)) >= settings.thresholds.company and not _is_mere_word(evidence)
     ]
-    companies = [(entity, p) for entity, p in scored if p >= settings.thresholds.company]
     present = frozenset(entity.company_id for entity, _ in companies if entity.company_id)
     rows = [
         row
@@ -94,6 +94,21 @@ def score(evidence: Mapping[str, float], weights: Mapping[str, float]) -> float:
     """Logistic combination of the evidence, 0 to 1; features without a weight count nothing."""
     total = sum(weights.get(name, 0.0) * value for name, value in evidence.items())
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+# What shows that an ordinary word is a firm here, beside its capital and a recogniser that errs on capitals.
+_SECOND_CUES = ("firm_noun_any", "apposition_any", "deals_any", "beside_company_any", "legal_form", "ticker", "domain")
+# On corpora/gold/ordinary_names.jsonl the classifier gives firms .44 and more, other words .33 and less or no reading.
+_WORD_READ_AS_COMPANY = 0.4
+
+
+def _is_mere_word(evidence: Mapping[str, float]) -> bool:
+    """An ordinary word that the register knows as a firm, with nothing else that says so: "Lime trees"."""
+    return (
+        "registered_english_word" in evidence
+        and evidence.get("classifier_company_any", 0.0) < _WORD_READ_AS_COMPANY
+        and not any(cue in evidence for cue in _SECOND_CUES)
+    )
 
 
 @cache

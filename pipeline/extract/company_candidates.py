@@ -56,6 +56,12 @@ _OWN_PREFIX = re.compile(r"(?:[A-Z][\w&.-]*[ \u00a0]){1,3}")
 _NATION = re.compile(
     r"\b(?:\w+(?:ese|ish|ian|ean|ican)|German|Dutch|French|Swiss|Thai|Czech|Greek|Israeli|Saudi|U\.?S\.?|U\.?K\.?|Inc\.?)\s$"
 )
+# What shares its first word with a firm: "the Amazon rainforest", "Kodiak bears", "the Juno spacecraft".
+_NATURE = re.compile(
+    r"[ \u00a0](?:rain ?forests?|forests?|basin|jungle|delta|bears?|trees?|groves?|juice|pie|orchards?|flowers?|ponds?|"
+    r"spacecraft|space probe|telescope)\b"
+)
+_COMMON_NOUN = re.compile(r"-[A-Z]|[ \u00a0][a-z]")
 _COMPOUND = re.compile(r"[-–](?:maker|owner|based|owned|backed|parent|listed|controlled)[ \u00a0]$")
 _NEXT_CAPITALISED = re.compile(r"[ \u00a0]([A-Z][\w’'-]*)")
 _INSTITUTION = re.compile(
@@ -94,12 +100,17 @@ def entities(
     """All names of ``text`` that could be companies, in order of their first occurrence; see ``known_names``."""
     spans = [s for span in (*name_spans, *_spelled_companies(text)) if (s := _clean(text, span)) is not None]
     lookup = _Overlaps(spans)
-    mentions = [
-        m for hit in known_names(text, register, published) if (m := _known_mention(text, hit, lookup)) is not None
-    ]
+    hits = list(known_names(text, register, published))
+    read = [_known_mention(text, hit, lookup) for hit in hits]
+    mentions = [mention for mention in read if mention is not None]
+    refused = {hit[:2] for hit, mention in zip(hits, read, strict=True) if mention is None}
     taken = _Overlaps(mentions)
     loose = [
-        s for s in spans if s.label in ("COMPANY", "ORGANISATION", "PRODUCT") and not taken.touching(s.start, s.end)
+        s
+        for s in spans
+        if s.label in ("COMPANY", "ORGANISATION", "PRODUCT")
+        and (s.start, s.end) not in refused
+        and not taken.touching(s.start, s.end)
     ]
     mentions += _unknown_mentions(text, loose, lookup)
     mentions += _repeated(text, mentions, lookup)
@@ -220,7 +231,9 @@ def _known_mention(text: str, hit: tuple[int, int, tuple[KnownName, ...], bool],
     companies = [name for name in known if name.catalogue == "company"]
     if companies:
         risk = companies[0].risk
-        if _TITLE.search(text[max(0, start - 12) : start]):
+        if _TITLE.search(text[max(0, start - 12) : start]) or _NATURE.match(text, end):
+            return None
+        if risk != "none" and _is_place_before_its_parent(text, end, lookup):
             return None
         for span in spans:
             around = (span.start < start or span.end > end) and span.start <= start and span.end >= end
@@ -242,6 +255,14 @@ def _known_mention(text: str, hit: tuple[int, int, tuple[KnownName, ...], bool],
     return Mention(start, end, text[start:end], known, spans, model)
 
 
+def _is_place_before_its_parent(text: str, end: int, lookup: _Overlaps) -> bool:
+    """ "Aurora, Colorado, voted": a place that recognisers find after the comma."""
+    if not text.startswith(", ", end):
+        return False
+    parents = [s for s in _spans(lookup, end + 2, end + 3) if s.label == "PLACE" and s.start == end + 2]
+    return any(text[s.end : s.end + 1] in ("", ",", ".", ")", ";") for s in parents)
+
+
 def _is_another_thing(text: str, start: int, end: int, risk: str, span: NameSpan) -> bool:
     rest, prefix = text[end : span.end], text[span.start : start]
     if span.label == "PERSON":
@@ -250,6 +271,8 @@ def _is_another_thing(text: str, start: int, end: int, risk: str, span: NameSpan
         return risk != "none" or bool(_INSTITUTION.search(rest))
     if _INSTITUTION.search(rest):
         return True
+    if span.label == "ORGANISATION" and span.method == "classifier" and _COMMON_NOUN.match(rest):
+        return True  # "Nuro-Linguistic Society"
     if (
         span.label == "COMPANY"
         and span.method != "spacy"

@@ -111,6 +111,9 @@ def link_name(name: str, register: CompanyRegister) -> str | None:
     """Id of the registered company that a whole name means though no alias is spelled so: "Space X", "Waymo
     Technologies", "Nissan North America". None where that is not certain.
     """
+    spelled = {known.company_id for known in register.names.get(name, ()) if known.risk == "none"}
+    if len(spelled) == 1:
+        return spelled.pop()
     index = _link_index(register)
     form = normal_form(name)
     found = index.whole.get(_squashed(form))
