@@ -32,7 +32,7 @@ from pipeline.same_deal import GROUPS, MUTUAL, Event, Fit, PlaceRelation, Relati
 
 # Two firms, a firm in one place, and a firm in deals of one type are looked up with so many of their latest events: the
 # worst case stays linear. Older ones are out of their windows, which are short where only one firm agrees.
-MAX_CANDIDATES = 16
+MAX_CANDIDATES = 8
 
 # Words for a financing round, as they stand in the evidence; \W? takes "Series-B" and "pre IPO".
 _ROUND = (
@@ -181,7 +181,7 @@ class _Candidates:
             self.events[number] = Event.of(number, telling, self.relation)
         else:
             event.add(telling, self.relation)
-        for key in _keys(telling):
+        for key in [*_keys(telling), *_own_keys(telling, len(telling.companies) == 1)]:
             held = self._by_key.setdefault(key, [])
             if number in held:
                 held.remove(number)
@@ -190,18 +190,25 @@ class _Candidates:
                 del held[0]
 
     def of(self, telling: Telling) -> list[Event]:
-        found = {number for key in _keys(telling) for number in self._by_key.get(key, ())}
+        keys = [*_keys(telling), *_own_keys(telling, True)]
+        if len(telling.companies) == 1 or telling.deal_type == "investment":  # else other partners are other deals
+            keys += _own_keys(telling, False)
+        found = {number for key in keys for number in self._by_key.get(key, ())}
         return [self.events[number] for number in sorted(found)]
 
 
 def _keys(telling: Telling) -> list[int]:
-    """A number for each pair of companies and company and place within a group of types, and company and type."""
+    """A number for each pair of companies, and for the acting company in each place, within a group of types."""
     group = _GROUP_NUMBERS[GROUPS[telling.deal_type]]
     companies = sorted(telling.companies)[:8]
     keys = [((left << 31 | right) << 2 | group) << 2 for left, right in itertools.combinations(companies, 2)]
-    keys += [((telling.acting << 31 | place) << 2 | group) << 2 | 1 for place in telling.places]
-    keys += [(company << 4 | _TYPE_NUMBERS[telling.deal_type]) << 2 | 2 for company in companies]
-    return keys
+    return keys + [((telling.acting << 31 | place) << 2 | group) << 2 | 1 for place in telling.places]
+
+
+def _own_keys(telling: Telling, alone: bool) -> list[int]:
+    """A number for each company that may suffice to know the deal by, its type, and whether it is told alone."""
+    companies = telling.companies if telling.deal_type in MUTUAL else (telling.acting,)
+    return [(company << 4 | _TYPE_NUMBERS[telling.deal_type]) << 2 | 2 + alone for company in companies]
 
 
 _TYPE_NUMBERS = {deal_type: number for number, deal_type in enumerate(DEAL_TYPES)}

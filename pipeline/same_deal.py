@@ -141,12 +141,12 @@ Fit = tuple[bool, bool, int, int, int, int, int]
 
 
 def fit(telling: Telling, event: Event, place_relation: PlaceRelation) -> Fit | None:
-    """How well the telling fits the event; None where it is another deal. Larger is better."""
-    if GROUPS[telling.deal_type] != GROUPS[event.deal_type]:
-        return None
+    """How well the telling fits an event of its group; None where it is another deal. Larger is better."""
     shared = len(telling.companies & event.companies)
+    if shared < 2 and telling.deal_type != "investment" and len(telling.companies) > 1 and len(event.companies) > 1:
+        return None  # other partners; most candidates end here
     parties = _parties(telling, event, shared)
-    if parties == "none" or (parties == "clash" and telling.deal_type != "investment"):
+    if parties == "none":
         return None
     where = _places(telling.places, event.places, place_relation)
     price = _price(telling, event)
