@@ -34,7 +34,7 @@ from pipeline.diff_records import (
     Side,
     TableDiff,
 )
-from pipeline.row_matching import Matched, match_deals, match_keys, match_mentions
+from pipeline.row_matching import Matched, match_deals, match_events, match_keys, match_mentions
 
 #: Rows of both sides that are in memory at once (some 600 bytes a row).
 PART_ROWS = 1_000_000
@@ -75,7 +75,7 @@ SPECS: Mapping[str, Spec] = {
     "deals": Spec(
         match_deals, "deal_type", None, frozenset({"deal_id", "event_id"}), ("evidence_start", "evidence_end")
     ),
-    "deal_events": Spec(partial(match_keys, keys=("event_id",)), "deal_type", None, frozenset({"best_deal_id"})),
+    "deal_events": Spec(match_events, "deal_type", None, frozenset({"best_deal_id", "history"})),
     "rejects": Spec(partial(match_keys, keys=("source_uri", "item")), "reason", None, frozenset({"item"}), gates=False),
 }
 _SCORES = ("confidence", "relevance")
@@ -389,7 +389,8 @@ def _example(picked: Any, spec: Spec, texts: Mapping[str, tuple[str | None, str]
     change, kind, old, new, names = picked
     row = new or old
     title, text = texts.get(row.get("article_id"), (None, ""))
-    before = passage = after = ""
+    before = after = ""
+    passage = row.get("evidence") or ""
     if spec.span:
         start, end = row[spec.span[0]], row[spec.span[1]]
         passage = text[start:end]

@@ -7,6 +7,7 @@ Texts of articles are shown as text whatever they hold. It counts nothing itself
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, time
 from typing import Any
 
 from rich.console import Console
@@ -22,7 +23,7 @@ MOST_KINDS, MOST_VALUES, MOST_NAMES = 12, 4, 6
 #: A change of value that happened once is listed where it is no longer than this; the examples have the others.
 MOST_CHARS = 40
 #: Fields whose values are all different from each other: a list of their commonest changes says nothing.
-_UNIQUE_VALUES = frozenset({"evidence", "title", "url", "detail"})
+_UNIQUE_VALUES = frozenset({"evidence", "title", "url", "detail", "event_id"})
 _MARKS = {"changed": ("~", "yellow"), "lost": ("-", "red"), "added": ("+", "green")}
 # Which values of a struct name it, and which one stands in brackets after that.
 _NAMING: Mapping[str, tuple[int, int | None]] = {"parties": (1, 2), "locations": (0, None)}
@@ -83,6 +84,8 @@ def _shown(field: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.2f}" if field in ("confidence", "relevance") else f"{value:,.4f}".rstrip("0").rstrip(".")
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d}" if value.time() == time() else f"{value:%Y-%m-%d %H:%M}"
     text = str(value)
     if VALUE_SEPARATOR in text:
         text = ", ".join(_item(field, item.split(VALUE_SEPARATOR)) for item in text.split(ITEM_SEPARATOR))

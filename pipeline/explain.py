@@ -57,6 +57,14 @@ NEAR = 0.5
 #: Cues of a name or of an owner that are told, and near misses of each kind.
 MOST_CUES, MOST_NEAR = 5, 10
 STDIN = "-"
+#: Cues whose names in the weight files say too little.
+_PLAIN = {
+    "unknown": "in no list",
+    "log_count": "named often",
+    "share": "share of all names",
+    "before": "named before it",
+    "after": "named after it",
+}
 
 
 def documents(paths: Sequence[str], settings: Settings) -> Iterator[Document | Reject]:
@@ -220,7 +228,11 @@ def _company_cues(features: Mapping[str, float]) -> tuple[Cue, ...]:
 
 def _strongest(summed: Mapping[str, float]) -> tuple[Cue, ...]:
     ranked = sorted(summed.items(), key=lambda pair: (-abs(pair[1]), pair[0]))
-    return tuple((name.replace("_", " "), round(value, 2)) for name, value in ranked[:MOST_CUES] if abs(value) >= 0.1)
+    return tuple(
+        (_PLAIN.get(name, name.replace("_", " ")), round(value, 2))
+        for name, value in ranked[:MOST_CUES]
+        if abs(value) >= 0.1
+    )
 
 
 def _levels(done: Workings) -> tuple[LevelReason, ...]:

@@ -69,6 +69,17 @@ def match_deals(old: pa.Table, new: pa.Table) -> Matched:
     return matched
 
 
+def match_events(old: pa.Table, new: pa.Table) -> Matched:
+    """Events with the same id, then those with the same best evidence: a party more gives an event another id."""
+    matched = match_keys(old, new, ("event_id",))
+    for keys in (("evidence", "deal_type"), ("evidence",)):
+        if len(matched.lost) and len(matched.added):
+            more = match_keys(old.take(pa.array(matched.lost)), new.take(pa.array(matched.added)), keys)
+            pairs = zip(matched.lost[more.old].tolist(), matched.added[more.new].tolist(), strict=True)
+            matched = _joined(matched, list(pairs), old.num_rows, new.num_rows)
+    return matched
+
+
 def _alike(old: pa.Table, lost: Rows, new: pa.Table, added: Rows, same_type: bool) -> pd.DataFrame:
     """Candidate pairs of deals with a score: columns ``row_old``, ``row_new``, ``score``."""
     left, right = _spans(old, lost, new, added, "evidence_start", "evidence_end")

@@ -22,7 +22,7 @@ from pipeline import cli, diff_report, tables
 from pipeline.diff import DiffError, compare, plain
 from pipeline.diff_records import Report, TableDiff, as_json
 from pipeline.records import DealPlace, Extraction, Party, Reject
-from pipeline.row_matching import match_keys, match_mentions
+from pipeline.row_matching import match_events, match_keys, match_mentions
 from pipeline.versions import Versions
 
 TEXT = (
@@ -281,6 +281,26 @@ def test_every_row_is_matched_once_lost_or_added(data: st.DataObject) -> None:
         assert left["article_id"] == right["article_id"]
         assert left["start"] < right["end"]
         assert right["start"] < left["end"]
+
+
+@pytest.mark.parametrize(
+    ("new", "pairs"),
+    [
+        ([("e1", "supply", "A.")], [(0, 0)]),
+        ([("e9", "supply", "A.")], [(0, 0)]),
+        ([("e9", "order", "A.")], [(0, 0)]),
+        ([("e9", "supply", "C.")], []),
+        ([("e2", "supply", "A."), ("e9", "supply", "A.")], [(0, 1), (1, 0)]),
+    ],
+    ids=["same id", "another id", "another id and type", "another sentence", "the id goes first"],
+)
+def test_an_event_is_found_again_by_its_id_or_its_evidence(
+    new: list[tuple[str, str, str]], pairs: list[tuple[int, int]]
+) -> None:
+    names = ("event_id", "deal_type", "evidence")
+    old = pa.table(dict(zip(names, zip(("e1", "supply", "A."), ("e2", "supply", "B."), strict=True), strict=True)))
+    matched = match_events(old, pa.table(dict(zip(names, zip(*new, strict=True), strict=True))))
+    assert list(zip(matched.old.tolist(), matched.new.tolist(), strict=True)) == pairs
 
 
 def test_a_list_of_structs_is_equal_in_any_order() -> None:
