@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import spacy
 
+from benchmarks import company_identity
 from benchmarks.ordinary_names import GOLD, count, read
 from corpora.annotations import read_records
 from pipeline import settings
@@ -159,3 +160,42 @@ def test_what_shares_a_firms_word_is_no_firm(text: str, names: list[str]) -> Non
     spans += [NameSpan(text.find(name), text.find(name) + len(name), "COMPANY", 0.6, "spacy") for name in names]
     document = Document(article_id="a", source_uri="a.txt", text=text)
     assert find_companies(document, NLP(text), spans, REGISTER, settings.load()) == []
+
+
+@pytest.fixture(scope="module")
+def annotated() -> list[company_identity.Read]:
+    judged = {link["article"] for link in company_identity.read_links()}
+    items = [item for item in company_identity.articles(company_identity.DATA) if item["id"] in judged]
+    if not items:
+        pytest.skip(f"{company_identity.DATA} holds no annotated articles; they are their publishers'")
+    return company_identity.read(items)
+
+
+@pytest.mark.slow
+class TestAnnotatedArticles:
+    """The floors of ``benchmarks/company_identity.py``, where the third-party articles are."""
+
+    def test_mentions_of_registered_companies_are_linked(self, annotated: list[company_identity.Read]) -> None:
+        total, missed = company_identity.linked_mentions(annotated, REGISTER)
+        assert missed.total() <= 0.03 * total
+
+    def test_links_that_were_judged_by_reading_are_right(self, annotated: list[company_identity.Read]) -> None:
+        links = company_identity.read_links()
+        assert len(links) == 300
+        wrong = company_identity.wrong_links(annotated, links)
+        assert len(wrong) <= 0.02 * len(links), wrong
+
+
+def test_two_ids_of_one_name_and_two_names_of_one_id_are_faults() -> None:
+    pairs = {
+        ("Tern", "x-tern"): 3,
+        ("Tern", "x-turn"): 1,
+        ("Skua", "skua"): 2,
+        ("Skua AB", "skua"): 1,
+        ("Gull", "gull"): 1,
+    }
+    companies, faults = company_identity.split_or_merged(
+        pairs, {("Tern", "x-tern"), ("Skua", "skua"), ("Skua AB", "skua")}
+    )
+    assert companies == 4
+    assert faults == ["Tern: Tern = x-turn"]

@@ -125,7 +125,7 @@ def _identity(entity: Entity, register: CompanyRegister, present: frozenset[str]
     """
     if entity.company_id:
         return entity.company_id
-    if any(mention.known for mention in entity.mentions):
+    if any(known.catalogue != "publisher" for mention in entity.mentions for known in mention.known):
         return None
     surfaces = dict.fromkeys(mention.surface for mention in entity.mentions)
     linked = link_name(max(surfaces, key=len), register)

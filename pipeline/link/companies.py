@@ -25,7 +25,7 @@ _SOFT_FORMS = r"Company|Companies|Group|Holdings?|Groupe|Groep"
 HARD_FORM = re.compile(rf"(?:,?[ \u00a0]+&?[ \u00a0]?(?:{_HARD_FORMS})\b\.?)+")
 LEGAL_FORM = re.compile(rf"(?:,?[ \u00a0]+&?[ \u00a0]?(?:{_HARD_FORMS}|{_SOFT_FORMS})\b\.?)+")
 _FORM_AT_END = re.compile(
-    rf"(?:(?:,?[ \u00a0]+(?:&|and\b)?[ \u00a0]?(?:{_HARD_FORMS}|{_SOFT_FORMS})\.?)+"
+    rf"(?:(?:,?[ \u00a0]+(?:&|and\b)?[ \u00a0]?(?:{_HARD_FORMS}|{_SOFT_FORMS}|INC|CORP|CO|LTD|LIMITED|GROUP)\.?)+"
     r"|[ \u00a0]?(?:股份|集团|控股)*(?:有限公司|有限责任公司|公司|集团)|[ \u00a0]?(?:株式会社|주식회사|㈜|\(주\)))$"
 )
 # Forms that stand before the name: Swedish, Indonesian, Russian, Japanese, Korean.
@@ -111,7 +111,11 @@ def link_name(name: str, register: CompanyRegister) -> str | None:
     """Id of the registered company that a whole name means though no alias is spelled so: "Space X", "Waymo
     Technologies", "Nissan North America". None where that is not certain.
     """
-    spelled = {known.company_id for known in register.names.get(name, ()) if known.risk == "none"}
+    spelled = {
+        known.company_id
+        for known in register.names.get(name, ())
+        if known.risk == "none" and known.catalogue == "company"
+    }
     if len(spelled) == 1:
         return spelled.pop()
     index = _link_index(register)
@@ -131,6 +135,8 @@ def _link_index(register: CompanyRegister) -> _LinkIndex:
     risky: set[str] = set()
     spellings = [(name.text, name) for entries in register.names.values() for name in entries]
     for text, known in spellings:
+        if known.catalogue == "publisher":
+            continue  # one that acts is a firm
         if known.catalogue != "company" or known.risk != "none" or known.company_id is None:
             risky |= {_squashed(normal_form(text)), _squashed(identity_form(text))}
             continue
