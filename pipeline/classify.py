@@ -1,8 +1,9 @@
 """The transformer at run time: names in the text, and for each sentence which deal it tells, of whom and where.
 
-In: documents with their spaCy ``Doc`` (for sentences). Out: ``Reading`` records; deals are scored on demand, once the
-companies and places of the document are known. It runs ONNX files of ``models/news_encoder`` on the CPU, in 32 bits,
-and needs neither torch nor a model hub. It decides nothing: thresholds belong to ``pipeline.extract``.
+In: documents with their spaCy ``Doc`` (for sentences). Out: ``Reading`` records; deals and the owners of levels are
+scored on demand, once the companies and places of the document are known. It runs ONNX files of
+``models/news_encoder`` on the CPU, in 32 bits, and needs neither torch nor a model hub. It decides nothing: thresholds
+belong to ``pipeline.extract``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from numpy.typing import NDArray
 
 import models
 from pipeline.annotate import ModelError
-from pipeline.entities import Candidate, candidate_pairs, entities_of_window
+from pipeline.entities import (
+    Candidate,
+    Entity,
+    candidate_pairs,
+    entities_of_window,
+    marks_of_window,
+    owner_candidates,
+)
 from pipeline.extract.companies import spacy_name_spans
 from pipeline.records import Document, NameSpan
 from pipeline.settings import Settings
@@ -59,14 +67,28 @@ class SentenceScores:
     companies: tuple[CompanyScores, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a document says of its companies: the deals of its sentences, and whose each level is.
+
+    ``owners``: for each level, company -> probability that its system has the level; the rest is nobody's.
+    """
+
+    sentences: list[SentenceScores]
+    owners: list[dict[str, float]]
+
+
 class Reading(Protocol):
     """What was read in one document."""
 
     @property
     def names(self) -> Sequence[NameSpan]: ...
 
-    def score_deals(self, companies: Sequence[NamedSpan], places: Sequence[NamedSpan]) -> list[SentenceScores]:
-        """Scores for every sentence that has a company in reach; ``(start, end, id)`` spans of all mentions in."""
+    def score(self, companies: Sequence[NamedSpan], places: Sequence[NamedSpan], levels: Sequence[Span]) -> Scores:
+        """Score every sentence that has a company in reach, and every level.
+
+        In: ``(start, end, id)`` of all mentions of companies and places, ``(start, end)`` of the levels.
+        """
 
 
 class Classifier(Protocol):
@@ -81,7 +103,7 @@ def load_classifier(settings: Settings) -> Classifier:
 
 
 class NewsEncoder:
-    """The ONNX encoder and its deal heads, one thread each: processes give more than threads at this size."""
+    """The ONNX encoder, its deal layers and heads, one thread each: processes give more than threads at this size."""
 
     def __init__(self, folder: Path, batch_size: int) -> None:
         import onnxruntime
@@ -92,12 +114,12 @@ class NewsEncoder:
         options.log_severity_level = 3
         try:
             self._tokenizer = load_tokenizer(folder / "tokenizer.json")
-            self._encoder, self._heads = (
+            self._encoder, self._deals, self._heads = (
                 onnxruntime.InferenceSession(folder / name, options, providers=["CPUExecutionProvider"])
-                for name in ("encoder.onnx", "heads.onnx")
+                for name in ("encoder.onnx", "deals.onnx", "heads.onnx")
             )
             fitted = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-            self._temperatures = {head: float(fitted[head]) for head in ("tags", "status", "pair", "place")}
+            self._temperatures = {head: float(fitted[head]) for head in ("tags", "status", "pair", "place", "owner")}
             self._acting_scale, self._acting_shift = float(fitted["role"]["scale"]), float(fitted["role"]["shift"])
         except Exception as error:  # onnxruntime and tokenizers each raise types of their own
             raise ModelError(f"news encoder in {folder}: cannot be loaded ({error})") from error
@@ -115,41 +137,61 @@ class NewsEncoder:
         for (document, doc), windows in zip(documents, cut, strict=True):
             encoded = [(window, *next(states)) for window in windows]
             names = [span for window, _, tags in encoded for span in name_spans(document.text, window, tags)]
-            hidden = [(window, state) for window, state, _ in encoded]
+            shared = [(window, state) for window, state, _ in encoded]
             spoken = [*spacy_name_spans(doc), *names]
-            readings.append(EncodedDocument(tuple(spoken), tuple(hidden), self))
+            readings.append(EncodedDocument(tuple(spoken), tuple(shared), self))
         return readings
 
     def _encode(self, windows: Sequence[Window]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """(hidden, tag probabilities) of each window, without padding."""
-        out: list[Any] = [None] * len(windows)
-        order = sorted(range(len(windows)), key=lambda i: (len(windows[i].input_ids), i))
+        """(states of the shared layers, tag probabilities) of each window, without padding."""
+        rows = [(w.input_ids, np.ones_like(w.input_ids), w.type_ids) for w in windows]
+        outputs = self._run(self._encoder, ("input_ids", "attention_mask", "type_ids"), ("shared", "tags"), rows)
+        return [(shared, _softmax(tags / self._temperatures["tags"])) for shared, tags in outputs]
+
+    def states_for_deals(
+        self, windows: Sequence[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]
+    ) -> list[NDArray[np.float32]]:
+        """Hidden states (tokens, 384) that deals are read from, of windows as (shared states, marks, numbers)."""
+        rows = [(shared, np.ones_like(marks), marks, numbers) for shared, marks, numbers in windows]
+        names = ("shared", "attention_mask", "marks", "numbers")
+        return [hidden for (hidden,) in self._run(self._deals, names, ("hidden",), rows)]
+
+    def _run(
+        self,
+        session: Any,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        rows: Sequence[tuple[NDArray[Any], ...]],
+    ) -> list[tuple[NDArray[np.float32], ...]]:
+        """Run a graph over arrays of differing length: like lengths in a batch, the padding cut off again."""
+        out: list[Any] = [None] * len(rows)
+        order = sorted(range(len(rows)), key=lambda i: (len(rows[i][0]), i))
         for position in range(0, len(order), self._batch_size):
             chosen = order[position : position + self._batch_size]
-            longest = -(-max(len(windows[i].input_ids) for i in chosen) // PADDING_STEP) * PADDING_STEP
-            ids, mask, types = (np.zeros((len(chosen), longest), np.int64) for _ in range(3))
+            longest = -(-max(len(rows[i][0]) for i in chosen) // PADDING_STEP) * PADDING_STEP
+            feed = {}
+            for column, name in enumerate(inputs):
+                first = rows[chosen[0]][column]
+                feed[name] = np.zeros((len(chosen), longest, *first.shape[1:]), first.dtype)
+                for row, index in enumerate(chosen):
+                    feed[name][row, : len(rows[index][column])] = rows[index][column]
+            results = session.run(list(outputs), feed)
             for row, index in enumerate(chosen):
-                length = len(windows[index].input_ids)
-                ids[row, :length] = windows[index].input_ids
-                types[row, :length] = windows[index].type_ids
-                mask[row, :length] = 1
-            feed = {"input_ids": ids, "attention_mask": mask, "type_ids": types}
-            hidden, tags = self._encoder.run(["hidden", "tags"], feed)
-            for row, index in enumerate(chosen):
-                length = len(windows[index].input_ids)
-                out[index] = (hidden[row, :length], _softmax(tags[row, :length] / self._temperatures["tags"]))
+                out[index] = tuple(result[row, : len(rows[index][0])] for result in results)
         return out
 
     def score(
         self,
         hidden: NDArray[np.float32],
         units: Sequence[tuple[Unit, Sequence[tuple[Candidate, Sequence[Candidate], Sequence[Candidate]]]]],
-    ) -> list[SentenceScores]:
-        """Run the heads over the candidates of a window's sentences."""
+        levels: Sequence[Sequence[Candidate]],
+    ) -> tuple[list[SentenceScores], list[dict[str, float]]]:
+        """Run the heads over the candidates of a window's sentences, and over the possible owners of its levels."""
         roles = [first.at for _, candidates in units for first, _, _ in candidates]
         pairs = [c.at for _, candidates in units for _, others, places in candidates for c in (*others, *places)]
+        pairs += [c.at for candidates in levels for c in candidates]
         if not roles:
-            return []
+            return [], [{} for _ in levels]
         role_at = np.array(roles, np.int64)
         # The graph takes at least one pair; the score of this stand-in is never read.
         pair_at = np.array(pairs or [(0,) * 10], np.int64)
@@ -163,7 +205,7 @@ class NewsEncoder:
         feed |= {"distance": role_at[:, 4], "count": role_at[:, 5]}
         feed |= {name: pooled(pair_at, 2 * i) for i, name in enumerate(("first", "second", "between", "around"))}
         feed |= {"near": pair_at[:, 8], "far": pair_at[:, 9]}
-        role, status, pair, place = self._heads.run(["role", "status", "pair", "place"], feed)
+        role, status, pair, place, owner = self._heads.run(["role", "status", "pair", "place", "owner"], feed)
         acts = _sigmoid(role * self._acting_scale + self._acting_shift)
         party = _sigmoid(pair / self._temperatures["pair"])
         where = _sigmoid(place / self._temperatures["place"])
@@ -180,27 +222,55 @@ class NewsEncoder:
                 found.append(CompanyScores(first.name, first.distance == 0, acts[row], status[row], parties, located))
                 row += 1
             scores.append(SentenceScores(unit.start, unit.end, unit.sentence_index, tuple(found)))
-        return scores
+        owners = []
+        for firms in levels:
+            logits = owner[column : column + len(firms)] / self._temperatures["owner"]
+            column += len(firms)
+            shares = _softmax(np.append(logits, np.float32(0)))  # the last is nobody's
+            owners.append({c.name: float(share) for c, share in zip(firms, shares[:-1], strict=True)})
+        return scores, owners
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedDocument:
-    """A document after the encoder's pass: its names, and the hidden states that deals are scored from."""
+    """A document after the encoder's pass: its names, and the states that deals are read from."""
 
     names: tuple[NameSpan, ...]
-    hidden: tuple[tuple[Window, NDArray[np.float32]], ...]
+    shared: tuple[tuple[Window, NDArray[np.float32]], ...]
     encoder: NewsEncoder
 
-    def score_deals(self, companies: Sequence[NamedSpan], places: Sequence[NamedSpan]) -> list[SentenceScores]:
-        """Scores of every sentence with a company in reach, in text order."""
-        firms_in, toponyms_in = spans_by_reach(companies), spans_by_reach(places)
-        scores = []
-        for window, hidden in self.hidden:
-            firms = entities_of_window(window, firms_in(window))
-            toponyms = entities_of_window(window, toponyms_in(window))
+    def score(self, companies: Sequence[NamedSpan], places: Sequence[NamedSpan], levels: Sequence[Span]) -> Scores:
+        """Sentences in text order; windows without a company in reach are not read again."""
+        reach = [spans_by_reach(s) for s in (companies, places, [(*level, str(i)) for i, level in enumerate(levels)])]
+        kept = []
+        for window, shared in self.shared:
+            firms, toponyms, stated = (entities_of_window(window, within(window)) for within in reach)
             units = [(u, c) for u in window.units if u.owned and (c := list(candidate_pairs(u, firms, toponyms)))]
-            scores += self.encoder.score(hidden, units)
-        return scores
+            if units:
+                marks = marks_of_window(len(window.input_ids), firms, toponyms, stated)
+                kept.append((shared, marks, units, _possible_owners(window, stated, firms)))
+        states = self.encoder.states_for_deals([(shared, *marks) for shared, marks, _, _ in kept])
+        sentences: list[SentenceScores] = []
+        owners: list[dict[str, float]] = [{} for _ in levels]
+        for hidden, (_, _, units, owned) in zip(states, kept, strict=True):
+            told, shares = self.encoder.score(hidden, units, list(owned.values()))
+            sentences += told
+            for index, share in zip(owned, shares, strict=True):
+                owners[index] = share
+        return Scores(sentences, owners)
+
+
+def _possible_owners(
+    window: Window, levels: Sequence[Entity], companies: Sequence[Entity]
+) -> dict[int, list[Candidate]]:
+    """Number of each level in the window's own sentences -> the companies that it could belong to."""
+    found = {}
+    for level in levels:
+        first = level.mentions[0]
+        unit = next((u for u in window.units if u.owned and u.first_token <= first[0] < u.last_token), None)
+        if unit:
+            found[int(level.name)] = owner_candidates(unit, first, companies)
+    return found
 
 
 def spans_by_reach(spans: Sequence[NamedSpan]) -> Callable[[Window], list[NamedSpan]]:

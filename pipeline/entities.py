@@ -1,26 +1,29 @@
-"""Entities of a window: where in it each company or place stands, and which of them a sentence could be about.
+"""Entities of a window: where in it companies, places and levels stand, and which of them a sentence could be about.
 
-In: a window and named character spans. Out: candidates with the token ranges that the deal heads pool over.
-Shared by training and by the run, so that both see the same candidates.
+In: a window and named character spans. Out: the marks that the deal layers read beside the words, and candidates with
+the token ranges that the deal heads pool over. Shared by training and by the run, so that both see the same.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.windows import Unit, Window
 
 MAX_CANDIDATES = 10  # companies, and places, offered to one sentence; more than ten names is a list, not a deal
+MARKS = 5  # of a token: plain text, first piece of a company's name, its other pieces, a place, a level
+COMPANY_NUMBERS = 16  # 0 for no company; a window that names more than 15 leaves the later ones without a number
 DISTANCES = 4  # in the sentence; before it by at most 40 tokens (about a sentence), by at most 120, by more
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A company or place and its mentions in one window, as token ranges."""
+    """A company, place or level and its mentions in one window, as token ranges."""
 
     name: str
     mentions: tuple[tuple[int, int], ...]
@@ -50,6 +53,45 @@ def entities_of_window(window: Window, spans: Sequence[tuple[int, int, str]]) ->
             if len(run):
                 mentions[name].append((int(run[0]), int(run[-1]) + 1))
     return [Entity(name, tuple(sorted(ranges))) for name, ranges in mentions.items()]
+
+
+def marks_of_window(
+    tokens: int, companies: Sequence[Entity], places: Sequence[Entity], levels: Sequence[Entity]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(tokens,) what each token belongs to, below ``MARKS``, and (tokens,) the number of its company in the window.
+
+    Companies are numbered from 1 in order of their first mention: all mentions of one share its number.
+    """
+    marks, numbers = np.zeros(tokens, np.int64), np.zeros(tokens, np.int64)
+    for mark, entities in ((3, places), (4, levels)):
+        for first, last in (mention for entity in entities for mention in entity.mentions):
+            marks[first:last] = mark
+    for number, company in enumerate(sorted(companies, key=lambda c: c.mentions[0]), start=1):
+        for first, last in company.mentions:
+            marks[first:last] = 2
+            marks[first] = 1
+            numbers[first:last] = number if number < COMPANY_NUMBERS else 0
+    return marks, numbers
+
+
+def owner_candidates(unit: Unit, level: tuple[int, int], companies: Sequence[Entity]) -> list[Candidate]:
+    """The companies whose system could have the level that stands at a token range of the sentence.
+
+    Those of the sentence are seen at their mention nearest to the level. ``at`` is a pair row, the level first.
+    """
+    seen = Candidate("", (*level, unit.first_token, unit.last_token, 0, 1, 0), level, 0)
+    found = []
+    for company in _nearest(unit, companies):
+        inside = [
+            m
+            for entity in companies
+            if entity.name == company.name
+            for m in entity.mentions
+            if unit.first_token <= m[0] < unit.last_token
+        ]
+        nearest = min(inside, key=lambda m: max(level[0] - m[1], m[0] - level[1]), default=company.mention)
+        found.append(_pair(unit, seen, replace(company, mention=nearest)))
+    return found
 
 
 def candidate_pairs(

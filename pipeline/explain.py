@@ -34,7 +34,7 @@ from pipeline.extract.company_candidates import Entity, Mention
 from pipeline.extract.dates import find_dates
 from pipeline.extract.deal_amounts import deal_amount
 from pipeline.extract.deals import ROLES, Told, deals_of_sentence, merge, place_key
-from pipeline.extract.level_owners import NOBODY, around, candidate_features, scene_of, weights
+from pipeline.extract.level_owners import NOBODY, around, owner_cues, scene_of, weights
 from pipeline.extract.money import find_amounts
 from pipeline.prepare import prepare
 from pipeline.readers import Input, find_inputs, read_inputs
@@ -93,7 +93,7 @@ def explain(document: Document, models: Models, settings: Settings) -> Explanati
     """What is read out of one document, and why."""
     with models.nlp.memory_zone():
         [done] = work_through([document], models, settings)
-        scores = _sentence_scores(done)
+        scores = done.scores.sentences
         found = done.extraction
         companies, near_companies = _companies(done, models, settings)
         told = [deal for sentence in scores for deal in deals_of_sentence(sentence, settings)]
@@ -114,14 +114,6 @@ def explain(document: Document, models: Models, settings: Settings) -> Explanati
 def as_record(explanation: Explanation) -> dict[str, Any]:
     """An explanation as JSON can hold it, once dates are written as text."""
     return dataclasses.asdict(explanation)
-
-
-def _sentence_scores(done: Workings) -> Sequence[SentenceScores]:
-    found = done.extraction
-    return done.reading.score_deals(
-        [(m.start, m.end, m.company_id) for m in found.companies],
-        [(m.start, m.end, place_key(m)) for m in found.locations],
-    )
 
 
 def _companies(
@@ -244,21 +236,17 @@ def _levels(done: Workings) -> tuple[LevelReason, ...]:
     names[NOBODY] = None
     learnt = weights()
     reasons = []
-    for level in found.levels:
-        near = around(scene, level)
-        summands = {
-            company: {k: learnt.get(k, 0.0) * v for k, v in candidate_features(near, level, company).items()}
-            for company in (NOBODY, *near.counts)
-        }
+    for level, shares in zip(found.levels, done.scores.owners, strict=True):
+        summands = owner_cues(around(scene, level), level, shares, learnt)
         totals = {company: sum(parts.values()) for company, parts in summands.items()}
         top = max(totals.values())
         powers = {company: math.exp(total - top) for company, total in totals.items()}
         ranked = sorted(powers, key=lambda company: (-powers[company], company))
-        shares = [(names[company], powers[company] / sum(powers.values())) for company in ranked]
+        probable = [(names[company], powers[company] / sum(powers.values())) for company in ranked]
         reasons.append(
             LevelReason(
                 level,
-                tuple((name, round(share, 4)) for name, share in shares[:4] if share >= 0.01),
+                tuple((name, round(share, 4)) for name, share in probable[:4] if share >= 0.01),
                 _strongest({k: v for k, v in summands[level.company_id or NOBODY].items() if v > 0}),
             )
         )

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipeline import annotate, checks, tables, versions
-from pipeline.classify import Classifier, Reading, load_classifier
+from pipeline.classify import Classifier, Reading, Scores, load_classifier
 from pipeline.extract.companies import find_companies, load_weights
-from pipeline.extract.deals import find_deals
+from pipeline.extract.deals import find_deals, place_key
 from pipeline.extract.level_owners import attribute_levels, weights
 from pipeline.extract.levels import find_levels
 from pipeline.extract.locations import find_locations
@@ -48,6 +48,7 @@ class Workings:
 
     doc: Doc
     reading: Reading
+    scores: Scores
     extraction: Extraction
 
 
@@ -109,10 +110,16 @@ def work_through(documents: Sequence[Document], models: Models, settings: Settin
     readings = models.classifier.read(list(zip(documents, docs, strict=True)))
     for document, doc, reading in zip(documents, docs, readings, strict=True):
         companies = find_companies(document, doc, reading.names, models.register, settings)
-        levels = attribute_levels(find_levels(document.text), companies, doc)
         organisations = [(company.start, company.end) for company in companies]
         organisations += [(name.start, name.end) for name in reading.names if name.label == "ORGANISATION"]
         places = find_locations(document, reading.names, organisations, models.gazetteer, settings)
-        deals = find_deals(document, reading, companies, places, levels, settings)
+        stated = find_levels(document.text)
+        scores = reading.score(
+            [(m.start, m.end, m.company_id) for m in companies],
+            [(m.start, m.end, place_key(m)) for m in places],
+            [(m.start, m.end) for m in stated],
+        )
+        levels = attribute_levels(stated, companies, doc, scores.owners)
+        deals = find_deals(document, scores.sentences, companies, places, levels, settings)
         found = Extraction(document, relevance(document), tuple(companies), tuple(levels), tuple(places), tuple(deals))
-        yield Workings(doc, reading, found)
+        yield Workings(doc, reading, scores, found)

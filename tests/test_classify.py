@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline import classify
 from pipeline.annotate import ModelError
-from pipeline.classify import LABELS, NewsEncoder, load_classifier, name_spans, sentence_spans
+from pipeline.classify import LABELS, NewsEncoder, Scores, load_classifier, name_spans, sentence_spans
 from pipeline.records import DEAL_STATUSES, DEAL_TYPES, Document
 from pipeline.settings import load
 from pipeline.windows import make_windows
@@ -162,8 +162,13 @@ def readings(encoder):
     return encoder.read(documents())
 
 
+def score(reading, text):
+    levels = [(start, end) for start, end, _ in spans_of(text, "Level 4")]
+    return reading.score(spans_of(text, *COMPANIES), spans_of(text, *PLACES), levels)
+
+
 def scores_of(reading, text):
-    return reading.score_deals(spans_of(text, *COMPANIES), spans_of(text, *PLACES))
+    return score(reading, text).sentences
 
 
 def numbers(reading, text):
@@ -173,6 +178,7 @@ def numbers(reading, text):
         for company in sentence.companies:
             for values in (company.acts, company.status, *company.parties.values(), *company.places.values()):
                 found += values.ravel().tolist()
+    found += [share for shares in score(reading, text).owners for share in shares.values()]
     return np.array(found)
 
 
@@ -210,11 +216,20 @@ def test_a_reading_has_names_and_scores_of_every_sentence_with_a_company_in_reac
             assert ((values >= 0) & (values <= 1)).all()
 
 
+def test_each_level_has_shares_of_the_companies_in_reach_and_the_rest_is_nobodys(readings):
+    (document, _), reading = documents()[0], readings[0]
+    (shares,) = score(reading, document.text).owners
+    assert set(shares) == {"Volta", "Kestrel"}
+    assert all(share >= 0 for share in shares.values())
+    assert sum(shares.values()) <= 1
+
+
 def test_without_companies_or_text_there_is_nothing_to_score(encoder):
     (reading,) = encoder.read(documents(STORIES[:1]))
-    assert reading.score_deals([], spans_of(documents()[0][0].text, *PLACES)) == []
+    text = documents()[0][0].text
+    assert reading.score([], spans_of(text, *PLACES), [(0, 5)]) == Scores([], [{}])
     (empty,) = encoder.read([(Document("a", "a.txt", "\u200b"), doc([(0, 1)]))])
-    assert (list(empty.names), empty.score_deals([(0, 1, "volta")], [])) == ([], [])
+    assert (list(empty.names), empty.score([(0, 1, "volta")], [], [])) == ([], Scores([], []))
     assert encoder.read([]) == []
 
 
@@ -248,7 +263,7 @@ from pipeline.records import Document
 from pipeline.settings import load
 text, spans = article("Volta to supply Kestrel", "It is early.")
 (reading,) = load_classifier(load()).read([(Document("a", "a.txt", text), doc(spans))])
-reading.score_deals([(0, 5, "volta")], [])
+reading.score([(0, 5, "volta")], [], [])
 print(*sorted({"torch", "transformers", "spacy"} & set(sys.modules)))
 """
     done = subprocess.run(
@@ -257,7 +272,7 @@ print(*sorted({"torch", "transformers", "spacy"} & set(sys.modules)))
     assert (done.stdout.strip(), done.stderr.strip(), done.returncode) == ("", "", 0)
 
 
-@pytest.mark.parametrize("name", ["tokenizer.json", "encoder.onnx", "heads.onnx", "calibration.json"])
+@pytest.mark.parametrize("name", ["tokenizer.json", "encoder.onnx", "deals.onnx", "heads.onnx", "calibration.json"])
 @pytest.mark.parametrize("content", [None, b"", b"{}"], ids=["missing", "empty", "of another kind"])
 def test_damaged_weights_are_refused_when_loading_and_named(tmp_path, name, content):
     for path in WEIGHTS.iterdir():

@@ -5,7 +5,16 @@ from encoder_factories import article, spans_of, tokenizer, windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.entities import DISTANCES, MAX_CANDIDATES, candidate_pairs, entities_of_window
+from pipeline.entities import (
+    COMPANY_NUMBERS,
+    DISTANCES,
+    MARKS,
+    MAX_CANDIDATES,
+    candidate_pairs,
+    entities_of_window,
+    marks_of_window,
+    owner_candidates,
+)
 from pipeline.windows import Unit, make_windows
 
 NAMES = ["Volta", "Kestrel", "Ridewell", "Bonn", "Oslo"]
@@ -155,3 +164,58 @@ def test_any_span_of_the_text_is_found_where_it_stands(text, start, end):
 
 def test_a_unit_of_no_names_is_offered_nothing():
     assert list(candidate_pairs(Unit(0, 5, 0, 1, 3, True), [], [])) == []
+
+
+# Marks
+
+
+def marks_of(sentence, companies=(), places=(), levels=()):
+    window, firms = read(sentence, names=companies)
+    _, toponyms = read(sentence, names=places)
+    _, stated = read(sentence, names=levels)
+    marks, numbers = marks_of_window(len(window.input_ids), firms, toponyms, stated)
+    return marks.tolist(), numbers.tolist()
+
+
+def test_marks_say_what_a_token_belongs_to_and_numbers_which_company():
+    # [CLS] K estrel and Volta test Level 4 in Bonn . Volta [SEP]
+    marks, numbers = marks_of(
+        "Kestrel and Volta test Level 4 in Bonn. Volta", ["Volta", "Kestrel"], ["Bonn"], ["Level 4"]
+    )
+    assert marks == [0, 1, 2, 0, 1, 0, 4, 4, 0, 3, 0, 1, 0]
+    assert numbers == [0, 1, 1, 0, 2, 0, 0, 0, 0, 0, 0, 2, 0]
+
+
+def test_a_company_named_like_a_place_is_a_company():
+    assert marks_of("Bonn drives", ["Bonn"], ["Bonn"])[0] == [0, 1, 0, 0]
+
+
+def test_companies_without_a_number_left_are_marked_all_the_same():
+    names = [f"Firm{chr(97 + i)}" for i in range(COMPANY_NUMBERS + 2)]
+    marks, numbers = marks_of(" ".join(names), names)
+    assert max(marks) < MARKS
+    assert max(numbers) == COMPANY_NUMBERS - 1
+    assert [n for m, n in zip(marks, numbers, strict=True) if m == 1][-3:] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("sentences", "owners"),
+    [
+        (["Vans", "Volta sells Level 4 to Kestrel."], {"Volta": 0, "Kestrel": 0}),
+        (["Vans", "Volta drives.", "It is Level 4."], {"Volta": 1}),
+        (["Vans", "It is Level 4."], {}),
+    ],
+)
+def test_a_level_could_belong_to_the_companies_of_its_sentence_and_before(sentences, owners):
+    window, firms = read(*sentences, names=["Volta", "Kestrel"])
+    _, (level,) = read(*sentences, names=["Level 4"])
+    found = owner_candidates(window.units[-1], level.mentions[0], firms)
+    assert {c.name: c.at[9] for c in found} == owners
+    assert all(c.at[:2] == level.mentions[0] for c in found)
+
+
+def test_a_company_named_twice_is_seen_where_it_stands_nearest_to_the_level():
+    window, firms = read("Vans", "Volta says that Volta vans have Level 4.", names=["Volta"])
+    _, (level,) = read("Vans", "Volta says that Volta vans have Level 4.", names=["Level 4"])
+    (found,) = owner_candidates(window.units[-1], level.mentions[0], firms)
+    assert found.at[2:4] == firms[0].mentions[1]

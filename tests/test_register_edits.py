@@ -150,8 +150,6 @@ def test_ordinary_words_come_from_our_own_texts() -> None:
     assert "waymo" not in ordinary_words()
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"), [("Rhino Drive & Co", "rhino-drive"), ("Škoda Auto", "skoda-auto")]
-)
+@pytest.mark.parametrize(("name", "expected"), [("Rhino Drive & Co", "rhino-drive"), ("Škoda Auto", "skoda-auto")])
 def test_slugs(name: str, expected: str) -> None:
     assert slug(name) == expected

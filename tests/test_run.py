@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import annotate, run, settings, shards, tables, workers
+from pipeline.classify import Scores
 from pipeline.gazetteer import load_register
 from pipeline.link.place_gazetteer import load_gazetteer
 from pipeline.records import Article, Document, Extraction, Reject
@@ -28,6 +29,9 @@ class Reading:
     """What the classifier says about one article."""
 
     names: tuple[Any, ...] = ()
+
+    def score(self, companies: Any, places: Any, levels: Sequence[Any]) -> Scores:
+        return Scores([], [{} for _ in levels])
 
 
 class Silence:
@@ -44,12 +48,6 @@ def models() -> run.Models:
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     return run.Models(nlp, Silence(), load_register(), load_gazetteer())  # type: ignore[arg-type]
-
-
-@pytest.fixture(autouse=True)
-def _no_deals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deals need the scores of a real classifier; they have tests of their own."""
-    monkeypatch.setattr(run, "find_deals", lambda *_: [])
 
 
 def article(text: str, source_uri: str = "a.txt") -> Article:

@@ -39,6 +39,7 @@ def annotated(*deals, story=STORY, **more):
         "companies": [{"name": name, "surfaces": surfaces} for name, surfaces in SURFACES.items()],
         "not_companies": ["Ministry of Roads"],
         "locations": [{"surface": name, "name": name} for name in ("Bonn", "Oslo")],
+        "levels": [],
         "deals": list(deals),
         **more,
     }
@@ -92,6 +93,21 @@ def places(*deals, sentence=1, **more):
         }
         for at, row in zip(example.place_at, example.place_types, strict=True)
         if at[6] == start
+    }
+
+
+def owners(*sentences, levels, companies=("Volta", "Kestrel")):
+    """(level, company) -> 1 where the level is that company's; levels that carry no loss are left out."""
+    record = {
+        "companies": [{"name": name, "surfaces": [name]} for name in companies],
+        "levels": [
+            {"surface": s, "min": int(s[-1]), "max": int(s[-1]), "plus": False, "company": c} for s, c in levels
+        ],
+    }
+    text, example = example_of(story=("Vans", *sentences), **record)
+    return {
+        (surface(text, example, at), surface(text, example, at, 2)): int(right)
+        for at, right in zip(example.owner_at, example.owner_right, strict=True)
     }
 
 
@@ -322,3 +338,29 @@ def test_invented_names_look_like_names(seed):
     assert name == name.strip() != ""
     assert name[0].isalpha()
     assert len(name) < 40
+
+
+# Levels
+
+
+@pytest.mark.parametrize(
+    ("sentences", "levels", "taught"),
+    [
+        (
+            ["Volta sells a Level 4 van to Kestrel."],
+            [("Level 4", "Volta")],
+            {("Level 4", "Volta"): 1, ("Level 4", "Kestrel"): 0},
+        ),
+        (
+            ["Volta and Kestrel aim at Level 4."],
+            [("Level 4", "Volta"), ("Level 4", "Kestrel")],
+            {("Level 4", "Volta"): 1, ("Level 4", "Kestrel"): 1},
+        ),
+        (["Volta drives.", "The firm has Level 4."], [("Level 4", "Volta")], {("Level 4", "Volta"): 1}),
+        (["Few firms like Volta reach Level 4."], [("Level 4", None)], {("Level 4", "Volta"): 0}),
+        (["Level 4 vans are rare.", "Volta drives."], [("Level 4", "Volta")], {}),  # named only later
+        (["Volta has Level 4."], [("Level 3", "Volta")], {}),  # a level that was not annotated
+    ],
+)
+def test_whose_level_it_is(sentences, levels, taught):
+    assert owners(*sentences, levels=levels) == taught

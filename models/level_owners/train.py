@@ -1,6 +1,6 @@
 """Learn the weights of ``pipeline.extract.level_owners`` from annotated articles.
 
-    python -m models.level_owners.train ARTICLES.jsonl.gz [--out weights.json] [--folds 5]
+    python -m models.level_owners.train ARTICLES.jsonl.gz… [--out weights.json] [--folds 5]
 
 In: articles in the project's annotation format, with ``companies`` and ``levels``. Out: ``weights.json`` (cue name to
 weight) and, with ``--folds``, the cross-validated figures of ``levels_company`` with companies given. A conditional
@@ -108,13 +108,13 @@ def figures(articles: Sequence[dict[str, Any]], attribute: Callable[[dict[str, A
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("articles", type=Path)
+    parser.add_argument("articles", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("weights.json"))
     parser.add_argument("--folds", type=int, default=0)
     arguments = parser.parse_args()
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
-    articles = read_records(arguments.articles)
+    articles = [record for path in arguments.articles for record in read_records(path) if record["levels"]]
     for fold in range(arguments.folds):
         train = [a for i, a in enumerate(articles) if i % arguments.folds != fold]
         test = [a for i, a in enumerate(articles) if i % arguments.folds == fold]
@@ -129,7 +129,7 @@ def evaluate(articles: Sequence[dict[str, Any]], weights: dict[str, float], nlp:
 
     return figures(
         articles,
-        lambda a: attribute_levels(find_levels(a["text"]), gold_mentions(a), nlp(a["text"]), weights),
+        lambda a: attribute_levels(find_levels(a["text"]), gold_mentions(a), nlp(a["text"]), learnt=weights),
     )
 
 

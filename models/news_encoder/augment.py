@@ -29,9 +29,7 @@ def invented_name(rng: random.Random) -> str:
     word = "".join(
         rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice([1, 2, 2, 3]))
     )
-    word = rng.choice(
-        [word.capitalize(), word.capitalize(), word.capitalize(), word.upper() if len(word) < 6 else word]
-    )
+    word = word.upper() if len(word) < 6 and rng.random() < 0.25 else word.capitalize()
     draw = rng.random()
     if draw < 0.4:
         return f"{word} {rng.choice(_SECOND)}"

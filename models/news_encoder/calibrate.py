@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,42 +22,52 @@ import torch.nn.functional as F
 
 from corpora.annotations import read_annotations
 from models.news_encoder.dataset import IGNORED, examples
-from models.news_encoder.train import Network, batches, collate, forward, sentence_spans
+from models.news_encoder.train import Network, batches, collate, forward, owner_loss, sentence_spans
 from pipeline.windows import load_tokenizer
 
 BINARY = ("pair", "place")
 BINS = 15
 
 
-def held_out_logits(data: Path, base: Path, run: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Head -> (logits, targets) over the held-out articles, positions without a target left out."""
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Logits and targets over the held-out articles: by head, without positions that have no target; and by level."""
+
+    heads: dict[str, tuple[torch.Tensor, torch.Tensor]]
+    owners: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]  # logits, level, right; one for each batch
+
+
+def held_out_logits(data: Path, base: Path, run: Path) -> HeldOut:
+    """Read the articles that the run did not learn from."""
     kept = set(json.loads((run / "held_out.json").read_text()))
     articles = [a for n in ("annotated", "written") for a in read_annotations(data / f"{n}.jsonl.gz") if a.id in kept]
     spans = sentence_spans(articles)
-    network = Network(base)
-    state = torch.load(run / "checkpoint.pt", map_location="cpu")
-    network.encoder.load_state_dict(state["encoder"])
-    network.heads.load_state_dict(state["heads"])
+    network = Network(base, deals=True)
+    network.load(run / "checkpoint.pt")
     network.eval()
     tokenizer = load_tokenizer(base / "tokenizer.json")
     rows = [e for a in articles for e in examples(a, spans[a.id], tokenizer, random.Random(0), 1.0)]
     found: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+    owners = []
     with torch.no_grad():
-        for group in batches(rows, random.Random(0)):
+        for group in batches(rows, 3000, random.Random(0)):
             batch = collate(group)
             out = forward(network, batch)
+            out["tags"] = network.encoder(batch["input_ids"], batch["attention_mask"], batch["type_ids"])[2]
             targets = {name: batch[f"{name}_types"] for name in BINARY}
             targets |= {"tags": batch["tags"], "status": batch["role_status"]}
             for name, target in targets.items():
                 known = target != IGNORED
                 found.setdefault(name, []).append((out[name][known], target[known]))
-    return {name: (torch.cat([x for x, _ in v]), torch.cat([y for _, y in v])) for name, v in found.items()}
+            if len(batch["owner_right"]):
+                owners.append((out["owner"], batch["owner_level"], batch["owner_right"]))
+    heads = {name: (torch.cat([x for x, _ in v]), torch.cat([y for _, y in v])) for name, v in found.items()}
+    return HeldOut(heads, owners)
 
 
-def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> float:
-    """The temperature with the least negative log-likelihood, of a fine grid from 0.5 to 4."""
-    grid = np.geomspace(0.5, 4, 121)
-    return float(min(grid, key=lambda t: _loss(logits / t, targets)))
+def fit_temperature(loss: Callable[[float], float]) -> float:
+    """The temperature with the least loss (negative log-likelihood), of a fine grid from 0.5 to 4."""
+    return float(min(np.geomspace(0.5, 4, 121), key=loss))
 
 
 def _loss(logits: torch.Tensor, targets: torch.Tensor) -> float:
@@ -90,8 +101,12 @@ def main() -> None:
     arguments = parser.parse_args()
     temperatures: dict[str, object] = {"role": {"scale": 1.0, "shift": 0.0}}
     report: dict[str, Mapping[str, float]] = {}
-    for name, (logits, targets) in held_out_logits(arguments.data, arguments.base, arguments.run).items():
-        temperature = fit_temperature(logits, targets)
+    held_out = held_out_logits(arguments.data, arguments.base, arguments.run)
+    temperatures["owner"] = round(
+        fit_temperature(lambda t: float(sum(owner_loss(x / t, level, right) for x, level, right in held_out.owners))), 4
+    )
+    for name, (logits, targets) in held_out.heads.items():
+        temperature = fit_temperature(lambda t, x=logits, y=targets: _loss(x / t, y))  # type: ignore[misc]
         temperatures[name] = round(temperature, 4)
         report[name] = {
             "before": round(calibration_error(logits, targets), 4),

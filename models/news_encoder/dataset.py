@@ -8,6 +8,7 @@ tells the same deal) carries no loss; an optional deal teaches only its status.
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +18,16 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from corpora.annotations import AnnotatedArticle, GoldDeal, GoldSpan
-from pipeline.entities import Candidate, candidate_pairs, entities_of_window
+from pipeline.entities import (
+    Candidate,
+    Entity,
+    candidate_pairs,
+    entities_of_window,
+    marks_of_window,
+    owner_candidates,
+)
 from pipeline.extract.deals import SYMMETRIC
+from pipeline.extract.levels import find_levels
 from pipeline.records import DEAL_STATUSES, DEAL_TYPES
 from pipeline.windows import Unit, Window, make_windows
 
@@ -32,6 +41,8 @@ class Example:
 
     window: Window
     tags: NDArray[np.int64]  # (tokens,)
+    marks: NDArray[np.int64]  # (tokens,), as ``pipeline.entities.marks_of_window`` says
+    numbers: NDArray[np.int64]  # (tokens,)
     sentence_at: NDArray[np.int64]  # (sentences, 2)
     sentence_types: NDArray[np.float32]  # (sentences, types)
     role_at: NDArray[np.int64]  # (roles, 7), as ``pipeline.entities.Candidate`` says
@@ -41,6 +52,9 @@ class Example:
     pair_types: NDArray[np.float32]  # (pairs, types): the second is a party to the first one's deal
     place_at: NDArray[np.int64]  # (places, 10), only for companies that act in a deal told here
     place_types: NDArray[np.float32]  # (places, types): the place is where that deal happens
+    owner_at: NDArray[np.int64]  # (owners, 10), companies that a level could belong to
+    owner_level: NDArray[np.int64]  # (owners,): which level of the window
+    owner_right: NDArray[np.float32]  # (owners,): the level belongs to the company
 
 
 def examples(
@@ -56,11 +70,18 @@ def examples(
     kept = {s.name for s in offered if s.label == "COMPANY" or rng.random() < distractors}
     offered = [s for s in offered if s.name in kept]
     places = [s for s in article.spans if s.label == "PLACE"]
-    told = {
-        (d.start, d.end): _evidence_sentence(d, [u for w in windows for u in w.units if u.owned], offered)
-        for d in article.deals
-    }
-    return [_example(article, window, offered, places, told) for window in windows]
+    told = [_evidence_sentence(d, [u for w in windows for u in w.units if u.owned], offered) for d in article.deals]
+    levels = _level_spans(article)
+    return [_example(article, window, offered, places, told, levels) for window in windows]
+
+
+def _level_spans(article: AnnotatedArticle) -> list[tuple[int, int, tuple[str | None, ...]]]:
+    """Levels in the text with the companies that they may belong to, None for a general remark."""
+    owners: dict[tuple[int, int, bool], list[str | None]] = defaultdict(list)
+    for level in article.record["levels"]:
+        owners[level["min"], level["max"], bool(level.get("plus"))].append(level["company"])
+    found = ((m, owners[m.level_min, m.level_max, m.plus]) for m in find_levels(article.text) if m.explicit)
+    return [(m.start, m.end, tuple(right)) for m, right in found if right]
 
 
 def _evidence_sentence(deal: GoldDeal, units: Sequence[Unit], spans: Sequence[GoldSpan]) -> tuple[int, int] | None:
@@ -82,7 +103,8 @@ def _example(
     window: Window,
     spans: Sequence[GoldSpan],
     places: Sequence[GoldSpan],
-    told: dict[tuple[int, int], tuple[int, int] | None],
+    told: Sequence[tuple[int, int] | None],
+    levels: Sequence[tuple[int, int, tuple[str | None, ...]]],
 ) -> Example:
     owned = [u for u in window.units if u.owned]
     companies = entities_of_window(window, [(s.start, s.end, s.name) for s in spans])
@@ -91,7 +113,7 @@ def _example(
     roles, role_types, role_status = [], [], []
     pairs, pair_types, where, where_types = [], [], [], []
     for row, unit in enumerate(owned):
-        here = [d for d in article.deals if told[d.start, d.end] == (unit.start, unit.end)]
+        here = [d for d, at in zip(article.deals, told, strict=True) if at == (unit.start, unit.end)]
         near = [d for d in article.deals if d not in here and _could_tell(d, unit, spans)]
         sentence_types[row] = _targets(here, near, lambda d: True)
         for first, others, toponym in candidate_pairs(unit, companies, toponyms):
@@ -111,9 +133,14 @@ def _example(
                     row_types[DEAL_TYPES.index(d.types[0])] = place.name in d.locations
                 where_types.append(row_types)
     types = len(DEAL_TYPES)
+    stated = entities_of_window(window, [(start, end, str(i)) for i, (start, end, _) in enumerate(levels)])
+    marks, numbers = marks_of_window(len(window.input_ids), companies, toponyms, stated)
+    owner_at, owner_level, owner_right = _owners(owned, companies, stated, [right for _, _, right in levels])
     return Example(
         window,
         _tags(article, window),
+        marks,
+        numbers,
         np.array([(u.first_token, u.last_token) for u in owned], np.int64).reshape(-1, 2),
         sentence_types,
         np.array(roles, np.int64).reshape(-1, 7),
@@ -123,7 +150,29 @@ def _example(
         np.array(pair_types, np.float32).reshape(-1, types),
         np.array(where, np.int64).reshape(-1, 10),
         np.array(where_types, np.float32).reshape(-1, types),
+        owner_at,
+        owner_level,
+        owner_right,
     )
+
+
+def _owners(
+    units: Sequence[Unit],
+    companies: Sequence[Entity],
+    levels: Sequence[Entity],
+    right: Sequence[tuple[str | None, ...]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Rows of a level and a company. Left out: levels whose only owner is not among the candidates."""
+    rows, number, owned = [], [], []
+    for level in levels:
+        unit = next((u for u in units if u.first_token <= level.mentions[0][0] < u.last_token), None)
+        candidates = owner_candidates(unit, level.mentions[0], companies) if unit else []
+        owners = right[int(level.name)]
+        if None in owners or any(c.name in owners for c in candidates):
+            rows += [c.at for c in candidates]
+            number += [int(level.name)] * len(candidates)
+            owned += [c.name in owners for c in candidates]
+    return np.array(rows, np.int64).reshape(-1, 10), np.array(number, np.int64), np.array(owned, np.float32)
 
 
 def _acts(deal: GoldDeal, entity: Candidate) -> bool:

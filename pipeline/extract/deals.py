@@ -1,7 +1,8 @@
 """Deals of an article: what the sentence scores say, put together into one row a deal.
 
-In: a document, its reading, and its companies, places and levels. Out: ``Deal`` rows, one for each deal type, set of
-parties and market, however many sentences tell it. It reads no other article: ``event_id`` comes from the deal alone.
+In: a document, the scores of its sentences, and its companies, places and levels. Out: ``Deal`` rows, one for each
+deal type, set of parties and market, however many sentences tell it. It reads no other article: ``event_id`` comes
+from the deal alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.classify import CompanyScores, Reading, SentenceScores
+from pipeline.classify import CompanyScores, SentenceScores
 from pipeline.extract.dates import find_dates
 from pipeline.extract.deal_amounts import deal_amount
 from pipeline.extract.deal_dates import announced_date, effective_date
@@ -47,8 +48,8 @@ ROLES: dict[DealType, tuple[str, str]] = {
     "deployment": ("operator", "partner"),
     "permit": ("applicant", "partner"),
 }
-# A party that the sentence does not name: held-out F1 of exact party sets .400 to .456, typed .572 to .574.
-EARLIER_PARTY = 0.5
+# Below a row's threshold: a sentence that is no evidence itself may still name the parties of a deal.
+TELLING = 0.12
 SYMMETRIC = frozenset({"partnership", "joint_venture"})  # no party acts more than another
 
 
@@ -67,19 +68,13 @@ class Told:
 
 def find_deals(
     document: Document,
-    reading: Reading,
+    scores: Sequence[SentenceScores],
     companies: Sequence[CompanyMention],
     locations: Sequence[LocationMention],
     levels: Sequence[LevelMention],
     settings: Settings,
 ) -> list[Deal]:
     """The deals that the document tells, in text order, each at or above the threshold of its type."""
-    if not companies:
-        return []
-    scores = reading.score_deals(
-        [(m.start, m.end, m.company_id) for m in companies],
-        [(m.start, m.end, place_key(m)) for m in locations],
-    )
     told = [deal for sentence in scores for deal in deals_of_sentence(sentence, settings)]
     if not told:
         return []
@@ -107,8 +102,7 @@ def deals_of_sentence(sentence: SentenceScores, settings: Settings) -> list[Told
     found = []
     named = {c.name for c in sentence.companies if c.in_sentence}
     for index, deal_type in enumerate(DEAL_TYPES):
-        # Below a row's threshold: a sentence that is no evidence itself may still name the parties of a deal.
-        floor = settings.thresholds.deal[deal_type] / 2
+        floor = min(TELLING, settings.thresholds.deal[deal_type])
         # A company named before the sentence ("the company") acts only where none named in it acts more probably:
         # held-out F1 .565 to .580.
         inside = max((float(c.acts[index]) for c in sentence.companies if c.in_sentence), default=0.0)
@@ -141,7 +135,7 @@ def _others(company: CompanyScores, index: int, threshold: float, named: set[str
     """The other parties, most probable first. Those of earlier sentences count where this one names none."""
     scored = sorted(((float(by_type[index]), name) for name, by_type in company.parties.items()), reverse=True)
     inside = [name for score, name in scored if score >= threshold and name in named]
-    return inside or [name for score, name in scored if score >= max(threshold, EARLIER_PARTY)]
+    return inside or [name for score, name in scored if score >= threshold]
 
 
 def merge(told: Sequence[Told]) -> list[Told]:
