@@ -271,7 +271,7 @@ def _rows_to_restore(tellings: Tellings, numbers: npt.NDArray[np.int64], settled
 
 
 def _first_day_rows(tellings: Tellings, numbers: npt.NDArray[np.int64]) -> list[list[int]]:
-    days = tellings.known_at.dt.strftime("%Y-%m-%d").fillna("undated").to_numpy()
+    days = tellings.known_at.dt.floor("D").astype("int64").to_numpy()  # the smallest number for NaT
     first: dict[int, list[int]] = defaultdict(list)
     for row, number in enumerate(numbers.tolist()):
         held = first[number]
@@ -297,10 +297,9 @@ def _known(articles: pa.Table, sightings: pa.Table) -> pd.DataFrame:
     frame = articles.select(["article_id", "published_at", "publisher", "duplicate_of"]).to_pandas()
     frame = frame.drop_duplicates("article_id").set_index("article_id")
     seen = sightings.select(["article_id", "published_at"]).to_pandas().groupby("article_id")["published_at"].min()
-    frame["known_at"] = frame["published_at"].combine(
-        seen.reindex(frame.index), lambda left, right: right if pd.isna(left) or right < left else left
+    frame["known_at"] = (
+        pd.DataFrame({"article": frame["published_at"], "sighting": seen}).min(axis=1).reindex(frame.index)
     )
-    frame["known_at"] = pd.to_datetime(frame["known_at"], utc=True)
     original = frame["duplicate_of"].where(frame["duplicate_of"].isin(frame.index)).fillna(frame.index.to_series())
     publishers = frame["publisher"].reindex(original).to_numpy()
     frame["source"] = np.where(pd.isna(publishers), original.to_numpy(), publishers)

@@ -70,6 +70,8 @@ LATER = 3
 # A fresh announcement so long after the deal had gone further is another deal.
 RENEWED_DAYS = 60
 RETOLD_DAYS = 30  # the same status again: the same news
+# Beyond so many, an event is a mixture: further values would only cost time.
+MAX_VALUES, MAX_COMPANIES = 12, 30
 # Sums within 2 % are one sum, rounded; beyond 30 % they are two. Between lies what outlets convert and extend.
 SAME_SUM, OTHER_SUM = 0.02, 0.30
 
@@ -118,15 +120,16 @@ class Event:
         """Take in what one more telling says."""
         self.rows.append(telling.row)
         self.acting.add(telling.acting)
-        self.companies |= telling.companies
-        if not telling.places <= self.places:
+        if len(self.companies) < MAX_COMPANIES:
+            self.companies |= telling.companies
+        if not telling.places <= self.places and len(self.places) < MAX_VALUES:
             named = self.places | telling.places  # once a town is named, its country tells nothing more
             self.places = {place for place in named if not any(relation(place, other) == "holds" for other in named)}
         if telling.round:
             self.rounds.add(telling.round)
         if telling.amount is not None and telling.currency is not None:
             said = (telling.amount, telling.currency)
-            if said not in self.sums:
+            if said not in self.sums and len(self.sums) < MAX_VALUES:
                 self.sums.append(said)
         stage = STAGE[telling.status]
         self.stage = stage if self.stage == CANCELLED and stage > STAGE["agreed"] else max(self.stage, stage)
