@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.model_files import ModelError
 from pipeline.records import Document
 from pipeline.settings import Settings
 
@@ -30,10 +31,6 @@ _UNUSED = ("tagger", "morphologizer", "attribute_ruler", "lemmatizer", "parser")
 _NAMES = Path(__file__).resolve().parent.parent / "models" / "names"
 # Preferred ends of a piece, best first: a paragraph, a line, a sentence, a word.
 _BREAKS = tuple(re.compile(pattern) for pattern in (r"\n\s*\n", r"\n", r"[.!?]\s", r"\s"))
-
-
-class ModelError(RuntimeError):
-    """A model that cannot be loaded; the message says which and how to get it."""
 
 
 def load_nlp(settings: Settings) -> Language:

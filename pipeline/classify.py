@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import models
-from pipeline.annotate import ModelError
 from pipeline.entities import (
     Candidate,
     Entity,
@@ -29,6 +28,7 @@ from pipeline.entities import (
     owner_candidates,
 )
 from pipeline.extract.companies import spacy_name_spans
+from pipeline.model_files import ModelError
 from pipeline.records import Document, NameSpan
 from pipeline.settings import Settings
 from pipeline.windows import Unit, Window, load_tokenizer, make_windows

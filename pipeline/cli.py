@@ -243,8 +243,8 @@ def _run(
     screen: Screen,
 ) -> Outcome:
     from pipeline import batches, settings
-    from pipeline.annotate import ModelError
     from pipeline.checks import CheckError
+    from pipeline.model_files import ModelError
     from pipeline.publish import PublishError
     from pipeline.readers import InputError
     from pipeline.workers import WorkerError

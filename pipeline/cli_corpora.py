@@ -139,8 +139,8 @@ def _records(gold: Path, texts: Path | None, data: Path | None) -> list[dict[str
 
 def _evaluated(records: list[dict[str, Any]], settings_file: Path | None) -> Evaluation:
     from pipeline import settings
-    from pipeline.annotate import ModelError
     from pipeline.evaluation import measure
+    from pipeline.model_files import ModelError
 
     try:
         return measure(records, settings.load(settings_file))

@@ -82,7 +82,7 @@ def explain(
     from pipeline import explain as reasons
     from pipeline import explain_report
     from pipeline import settings as options
-    from pipeline.annotate import ModelError
+    from pipeline.model_files import ModelError
     from pipeline.readers import InputError
     from pipeline.records import Document
     from pipeline.run import load_models

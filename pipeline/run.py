@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from pipeline import annotate, checks, tables, versions
+from pipeline import annotate, checks, model_files, tables, versions
 from pipeline.classify import Classifier, Reading, Scores, load_classifier
 from pipeline.extract.companies import find_companies, load_weights
 from pipeline.extract.deals import find_deals, place_key
@@ -53,13 +53,14 @@ class Workings:
 
 
 def load_models(settings: Settings) -> Models:
-    """Load models and gazetteers (a few seconds). Raises ``ModelError`` for one that is missing or damaged."""
+    """Load models and gazetteers (a few seconds). Raises ``ModelError`` for one that is missing, damaged or changed."""
+    model_files.verify()
     try:
         load_weights()  # these two are kept by their modules; here, so that a missing file is told before any article
         weights()
         return Models(annotate.load_nlp(settings), load_classifier(settings), load_register(), load_gazetteer())
     except (OSError, ValueError, KeyError) as error:
-        raise annotate.ModelError(f"a model or gazetteer cannot be loaded: {error}") from error
+        raise model_files.ModelError(f"a model or gazetteer cannot be loaded: {error}") from error
 
 
 def run_batch(

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import classify
-from pipeline.annotate import ModelError
 from pipeline.classify import LABELS, NewsEncoder, Scores, load_classifier, name_spans, sentence_spans
+from pipeline.model_files import ModelError
 from pipeline.records import DEAL_STATUSES, DEAL_TYPES, Document
 from pipeline.settings import load
 from pipeline.windows import make_windows

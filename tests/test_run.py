@@ -18,6 +18,7 @@ from pipeline import annotate, run, settings, shards, tables, workers
 from pipeline.classify import Scores
 from pipeline.gazetteer import load_register
 from pipeline.link.place_gazetteer import load_gazetteer
+from pipeline.model_files import ModelError
 from pipeline.records import Article, Document, Extraction, Reject
 
 SETTINGS = settings.load()
@@ -163,14 +164,14 @@ def test_the_vocabulary_does_not_grow_with_the_articles(models: run.Models) -> N
 
 def test_a_missing_model_is_told_by_name() -> None:
     chosen = replace(SETTINGS, models=settings.Models(names="no_such_pipeline"))
-    with pytest.raises(annotate.ModelError, match="spaCy pipeline no_such_pipeline: cannot be loaded"):
+    with pytest.raises(ModelError, match="spaCy pipeline no_such_pipeline: cannot be loaded"):
         annotate.load_nlp(chosen)
 
 
 def test_a_damaged_weight_file_is_told_before_any_article(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "weights.json").write_text("{}")
     monkeypatch.setattr(run, "load_weights", partial(run.load_weights, tmp_path / "weights.json"))
-    with pytest.raises(annotate.ModelError, match="cannot be loaded: 'weights'"):
+    with pytest.raises(ModelError, match="cannot be loaded: 'weights'"):
         run.load_models(SETTINGS)
 
 
