@@ -42,8 +42,8 @@ class PinnedSet:
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """``tolerance``: how far a figure may stand below. Another processor rounds int8 sums differently, and moves a row
-    now and then, so on a small set it is one item where that is more (``below``)."""
+    """``tolerance``: how far a figure may stand below; on a small set one item, where that is more (``below``). Another
+    processor sums 32-bit products in another order, and a row at its threshold may fall on the other side."""
 
     tolerance: float
     sets: dict[str, PinnedSet]  # by the path of their gold file
@@ -85,14 +85,17 @@ def pin(
     """
     path = path or FLOORS
     floors = read_floors(path)
-    name, digest = relative(gold), digest_of(gold)
+    digest = digest_of(gold)
+    # The same articles under another path, as in another checkout, are the set that was pinned.
+    name = next((own.gold for own in floors.sets.values() if own.sha256 == digest), relative(gold))
     before = floors.sets.get(name)
     if before is not None and before.sha256 != digest and not lower:
         raise FloorsError(f"{name} is not the file that the floors were pinned on: --lower-floors starts them afresh")
     kept = dict(before.floors) if before is not None and not lower else {}
     reached = {name: _rounded(name, figure) for name, figure in evaluation.figures.items() if figure.value is not None}
     new = {name: _better(name, value, kept.get(name, value)) for name, value in reached.items()}
-    pinned = PinnedSet(name, relative(texts) if texts else None, digest, {**kept, **new})
+    stored = before.texts if before is not None else relative(texts) if texts else None
+    pinned = PinnedSet(name, stored, digest, {**kept, **new})
     _write(Floors(floors.tolerance, {**floors.sets, name: pinned}), path)
     return pinned, below(evaluation, pinned, 0.0)
 

@@ -373,6 +373,15 @@ def test_floors_rise_with_what_is_reached_and_fall_only_when_asked(path):
     assert pinned(0.8, 0.10, lower=True) == (0.8, 0.10, [])
 
 
+def test_the_same_articles_in_another_place_are_held_to_the_same_floors(path):
+    first, second = path.parent / "gold.jsonl", path.parent / "copy" / "gold.jsonl"
+    second.parent.mkdir()
+    second.write_bytes(first.read_bytes())
+    own, _ = floors.pin(reached(0.9), first, None, path=path)
+    again, missed = floors.pin(reached(0.8), second, None, path=path)
+    assert (again, missed) == (own, ["companies: 0.800 is below 0.900"])
+
+
 def test_another_gold_set_needs_new_floors(path):
     gold_file = path.parent / "gold.jsonl"
     floors.pin(reached(0.9), gold_file, None, path=path)
