@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -60,7 +61,8 @@ def find_companies(
     companies = [
         (entity, probability)
         for entity, evidence in evidence_of(document.text, starts, name_spans, register, published)
-        if (probability := score(evidence, weights)) >= settings.thresholds.company and not _is_mere_word(evidence)
+        if (probability := score(evidence, weights)) >= settings.thresholds.company
+        and not _is_mere_word(document.text, entity, evidence)
     ]
     present = frozenset(entity.company_id for entity, _ in companies if entity.company_id)
     rows = [
@@ -98,17 +100,28 @@ def score(evidence: Mapping[str, float], weights: Mapping[str, float]) -> float:
 
 # What shows that an ordinary word is a firm here, beside its capital and a recogniser that errs on capitals.
 _SECOND_CUES = ("firm_noun_any", "apposition_any", "deals_any", "beside_company_any", "legal_form", "ticker", "domain")
-# On corpora/gold/ordinary_names.jsonl the classifier gives firms .44 and more, other words .33 and less or no reading.
-_WORD_READ_AS_COMPANY = 0.4
+_VERB_AFTER = re.compile(
+    r"[ \u00a0](?:also |now |then |since )?(?:will|would|has|had|is|was|could|may|said|says|told|plans?|wants|filed|"
+    r"agreed|asked|sued|closed|opened|moved|lost|won)\b"
+)
+# "Embark on a walk", "Slack in the cable", "Five of them": no firm begins a sentence so, but a headline may.
+_PHRASE_AFTER = re.compile(
+    r"[ \u00a0](?:in|on|of|for|at|from|with|over|out|into|off)\b(?:[ \u00a0](?:the|an?|them|on)\b)"
+)
+# Where nothing else speaks for the firm, the classifier has to be surer than for other names (threshold .35).
+# Read off the first 205 sentences of corpora/gold/ordinary_names.jsonl.
+_WORD_READ_AS_COMPANY, _WORD_BEFORE_VERB = 0.6, 0.4
 
 
-def _is_mere_word(evidence: Mapping[str, float]) -> bool:
+def _is_mere_word(text: str, entity: Entity, evidence: Mapping[str, float]) -> bool:
     """An ordinary word that the register knows as a firm, with nothing else that says so: "Lime trees"."""
-    return (
-        "registered_english_word" in evidence
-        and evidence.get("classifier_company_any", 0.0) < _WORD_READ_AS_COMPANY
-        and not any(cue in evidence for cue in _SECOND_CUES)
-    )
+    if "registered_english_word" not in evidence or any(cue in evidence for cue in _SECOND_CUES):
+        return False
+    if evidence.get("sentence_start") == 1.0 and all(_PHRASE_AFTER.match(text, m.end) for m in entity.mentions):
+        return True
+    verb = any(_VERB_AFTER.match(text, mention.end) for mention in entity.mentions)
+    needed = _WORD_BEFORE_VERB if verb else _WORD_READ_AS_COMPANY
+    return evidence.get("classifier_company_any", 0.0) < needed
 
 
 @cache

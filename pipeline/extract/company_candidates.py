@@ -58,10 +58,10 @@ _NATION = re.compile(
 )
 # What shares its first word with a firm: "the Amazon rainforest", "Kodiak bears", "the Juno spacecraft".
 _NATURE = re.compile(
-    r"[ \u00a0](?:rain ?forests?|forests?|basin|jungle|delta|bears?|trees?|groves?|juice|pie|orchards?|flowers?|ponds?|"
-    r"spacecraft|space probe|telescope)\b"
+    r"[ \u00a0](?:rain ?forests?|forests?|basin|jungle|delta|bears?|trees?|groves?|juice|pie|orchards?|growers?|"
+    r"pickers?|flowers?|ponds?|spacecraft|space probe|telescope)\b"
 )
-_COMMON_NOUN = re.compile(r"-[A-Z]|[ \u00a0][a-z]")
+_HYPHENATED = re.compile(r"-[A-Z]")
 _COMPOUND = re.compile(r"[-–](?:maker|owner|based|owned|backed|parent|listed|controlled)[ \u00a0]$")
 _NEXT_CAPITALISED = re.compile(r"[ \u00a0]([A-Z][\w’'-]*)")
 _INSTITUTION = re.compile(
@@ -89,7 +89,6 @@ class Mention:
 class Entity:
     """A name of the document with all its occurrences; ``company_id`` where the register knows it."""
 
-    key: str
     company_id: str | None
     mentions: tuple[Mention, ...]
 
@@ -235,6 +234,8 @@ def _known_mention(text: str, hit: tuple[int, int, tuple[KnownName, ...], bool],
             return None
         if risk != "none" and _is_place_before_its_parent(text, end, lookup):
             return None
+        if _is_the_place(text, start, end, spans):
+            return None
         for span in spans:
             around = (span.start < start or span.end > end) and span.start <= start and span.end >= end
             if around and _is_another_thing(text, start, end, risk, span):
@@ -263,6 +264,12 @@ def _is_place_before_its_parent(text: str, end: int, lookup: _Overlaps) -> bool:
     return any(text[s.end : s.end + 1] in ("", ",", ".", ")", ";") for s in parents)
 
 
+def _is_the_place(text: str, start: int, end: int, spans: Sequence[NameSpan]) -> bool:
+    """ "In the Amazon, drones count": with an article and no noun after it, where a recogniser reads a place."""
+    alone = text.endswith("the ", 0, start) and text[end : end + 1] in ("", ",", ".", ";", ")")
+    return alone and any(span.label == "PLACE" for span in spans)
+
+
 def _is_another_thing(text: str, start: int, end: int, risk: str, span: NameSpan) -> bool:
     rest, prefix = text[end : span.end], text[span.start : start]
     if span.label == "PERSON":
@@ -271,7 +278,7 @@ def _is_another_thing(text: str, start: int, end: int, risk: str, span: NameSpan
         return risk != "none" or bool(_INSTITUTION.search(rest))
     if _INSTITUTION.search(rest):
         return True
-    if span.label == "ORGANISATION" and span.method == "classifier" and _COMMON_NOUN.match(rest):
+    if span.label == "ORGANISATION" and span.method == "classifier" and _HYPHENATED.match(rest):
         return True  # "Nuro-Linguistic Society"
     if (
         span.label == "COMPANY"
@@ -398,7 +405,7 @@ def _group(text: str, mentions: Sequence[Mention], register: CompanyRegister) ->
             acronyms[normal_form(match.group(1))] = forms[id(mention)]
     loose = [m for m in mentions if companies[id(m)] is None]
     joined = join_names([forms[id(m)] for m in loose] + list(acronyms.values()), acronyms)
-    new = {forms[id(m)] for m in loose if not m.known}
+    new = {forms[id(m)] for m in loose if not m.known and not m.surface.split()[-1][0].islower()}
     company_of_form = {forms[i]: c for i, c in companies.items() if c is not None}
     for mention in mentions:
         company_id = companies[id(mention)]
@@ -421,8 +428,6 @@ def _group(text: str, mentions: Sequence[Mention], register: CompanyRegister) ->
         grouped[key].append(mention)
         ids[key] = company_id
     found = [
-        Entity(key, ids[key], tuple(sorted(group, key=lambda m: m.start)))
-        for key, group in grouped.items()
-        if key != " "
+        Entity(ids[key], tuple(sorted(group, key=lambda m: m.start))) for key, group in grouped.items() if key != " "
     ]
     return sorted(found, key=lambda entity: entity.mentions[0].start)
