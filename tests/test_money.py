@@ -70,6 +70,39 @@ def test_sums(text, rows):
 
 
 @pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("Visitors got a $30 T-shirt.", 30),
+        ("Visitors got a $30 T shirt, or two $25T-shirts.", 30),
+        ("The $400 B-pillar trim", 400),
+        ("It sells $3 b/w prints.", 3),
+        ("The toy is a €5 M-class.", 5),
+        ("The bank took a $25 M&A fee.", 25),
+        ("The bank took a $25M&A fee.", 25),
+        ("A $12 K\u2011pop ticket", 12),
+        ("between $20 and 30 T-shirts", 20),
+        # measures behind a scale
+        ("A $5M-a-year contract", 5e6),
+        ("A $5 M-a-year contract", 5e6),
+        ("A $90m-plus round", 9e7),
+        ("A $90 m-plus round", 9e7),
+        ("A $90M-odd round", 9e7),
+        ("The $1.5B-valued firm", 1.5e9),
+        ("The $1.5 B-valued firm", 1.5e9),
+        ("A $20K/vehicle kit", 2e4),
+        ("A fee of $5 M/year", 5e6),
+        ("A 200 M-euro loan", 2e8),
+        ("Rollo raised $5 M - its first round.", 5e6),
+        ("Rollo raised $5 M & more.", 5e6),
+        ("A $2T market", 2e12),
+        ("$5M-$7M", 5e6),
+    ],
+)
+def test_a_letter_that_begins_a_word_is_no_scale(text, amount):
+    assert find_amounts(text)[0].amount == amount
+
+
+@pytest.mark.parametrize(
     ("text", "currency"),
     [
         ("Copenhagen: the bus line costs 20 million kroner.", "DKK"),

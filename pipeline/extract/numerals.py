@@ -38,10 +38,22 @@ SPELLED = (
     + rf"|(?:a|{_ONE})\b(?:[\s-](?:hundred|point|{_ONE})\b|\sand\s(?:a\shalf|{_ONE})\b){{0,6}}"
 )
 SCALE_WORDS = r"hundred|thousand|million|billion|billon|trillion|crores?|lakhs?|lac"
-# One-letter scales ("$20M", "€300m") touch the number or follow one space; "Mio." and "Mrd." end in a point.
-_SCALE_SHORT = r"Mrd|Mio|mio|mln|bln|trn|mn|bn|tn|cr|MM|M|m|B|b|K|k|T"
+# One-letter scales touch the number or follow one space ("$20M", "€300 m"); "Mio." and "Mrd." end in a point.
+_SCALE_SHORT = r"Mrd|Mio|mio|mln|bln|trn|mn|bn|tn|cr|MM"
+# A letter that stands apart begins a word of its own where a hyphen, slash or ampersand joins more to it:
+# "$30 T-shirt", "$3 b/w prints", "$25 M&A fee". What may follow a scale there is a measure: "$5 M-a-year",
+# "$90 m-plus", "$5 M/year".
+_MEASURE = (
+    r"(?:plus|odd|strong|worth|valued|rated|backed|funded|dollars?|euros?|pounds?|yen|yuan|won|rupees?|to"
+    r"|an?|per|each|yr|years?|mo|months?|weeks?|days?|quarters?|unit|vehicle|car)\b"
+)
+_SCALE_LETTER = (
+    rf"(?:T(?![-\u2010\u2011\s]?(?i:shirts?)\b)|[MmBbKk])"
+    rf"(?:(?<=\d.)(?!&[A-Za-z])|(?<!\d.)(?![-\u2010\u2011/&](?!{_MEASURE})[A-Za-z]))"
+)
 SCALE = (
-    rf"(?:[\s\u00a0-]?(?P<scale>(?i:{SCALE_WORDS})|{_SCALE_SHORT})(?:-(?:plus|odd))?\b(?:(?<=[Mm]io|Mrd)\.(?=\s))?"
+    rf"(?:[\s\u00a0-]?(?P<scale>(?i:{SCALE_WORDS})|{_SCALE_SHORT}|{_SCALE_LETTER})"
+    r"(?:-(?:plus|odd))?\b(?:(?<=[Mm]io|Mrd)\.(?=\s))?"
     r"(?:\s(?P<scale2>(?i:crores?|million|billion|trillion))\b)?)?"
 )
 
