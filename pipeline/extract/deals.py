@@ -8,7 +8,11 @@ from the deal alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import heapq
+import itertools
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,7 +59,11 @@ SYMMETRIC = frozenset({"partnership", "joint_venture"})  # no party acts more th
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A deal as one sentence tells it. ``parties``: company ids, the acting one first."""
+    """A deal as one sentence tells it. ``parties``: company ids, the acting one first.
+
+    ``acting``: the company whose scores gave evidence, status and probability. Once tellings are merged it is still
+    that of the evidence, while ``parties`` may come from a telling of another partner.
+    """
 
     deal_type: DealType
     parties: tuple[str, ...]
@@ -64,6 +72,7 @@ class Told:
     start: int
     end: int
     probability: float
+    acting: str
 
 
 def find_deals(
@@ -78,18 +87,28 @@ def find_deals(
     told = [deal for sentence in scores for deal in deals_of_sentence(sentence, settings)]
     if not told:
         return []
-    dates = [  # "May Mobility" is no month
-        date
-        for date in find_dates(document.text, document.published_at)
-        if not any(m.start < date.end and date.start < m.end for m in companies)
-    ]
-    amounts = find_amounts(document.text)
-    rows = [
-        _row(document, deal, companies, locations, levels, dates, amounts)
-        for deal in merge(told)
-        if deal.probability >= settings.thresholds.deal[deal.deal_type]
-    ]
+    article = _Article(
+        document,
+        {m.company_id: m.company_name for m in companies},
+        {place_key(m): DealPlace(m.name, m.country_code, m.geoname_id) for m in locations},
+        sorted((m for m in levels if m.explicit and not m.negated), key=lambda m: m.start),
+        dates_of(document, companies),
+        find_amounts(document.text),
+    )
+    rows = [_row(deal, article) for deal in merge(told) if deal.probability >= settings.thresholds.deal[deal.deal_type]]
     return sorted(rows, key=lambda row: (row.evidence_start, row.deal_type, row.deal_id))
+
+
+def dates_of(document: Document, companies: Sequence[CompanyMention]) -> list[DateMention]:
+    """The dates of the document in text order, without those that are part of a name ("May Mobility" is no month)."""
+    spans = sorted((m.start, m.end) for m in companies)
+    furthest = list(itertools.accumulate((end for _, end in spans), max))
+    found = []
+    for date in find_dates(document.text, document.published_at):
+        before = bisect_left(spans, (date.end,))  # names that begin before the date ends
+        if not before or furthest[before - 1] <= date.start:
+            found.append(date)
+    return found
 
 
 def place_key(mention: LocationMention) -> str:
@@ -126,6 +145,7 @@ def deals_of_sentence(sentence: SentenceScores, settings: Settings) -> list[Told
                     sentence.start,
                     sentence.end,
                     float(company.acts[index]),
+                    company.name,
                 )
             )
     return found
@@ -144,16 +164,58 @@ def merge(told: Sequence[Told]) -> list[Told]:
     The most probable telling gives evidence and status, the one with most parties gives those; places of a weaker
     telling count where the stronger one has none. No two rows of the outcome are the same deal.
     """
+    while True:
+        merged = _merge_once(told)
+        if len(merged) == len(told):
+            return merged
+        told = merged  # a deal that grew may now hold another one
+
+
+def _merge_once(told: Sequence[Told]) -> list[Told]:
+    counts = Counter((deal.deal_type, party) for deal in told for party in deal.parties)
     merged: list[Told] = []
+    numbers: dict[Hashable, list[int]] = {}
     for deal in sorted(told, key=lambda d: (-d.probability, d.start, d.deal_type, d.parties)):
-        for index, kept in enumerate(merged):
-            if _same_deal(kept, deal):
-                longer = max((kept, deal), key=lambda d: len(d.parties))
-                merged[index] = replace(kept, parties=longer.parties, places=kept.places or deal.places)
-                break
-        else:
+        alike = heapq.merge(*(numbers.get(key, ()) for key in _keys_sought(deal, counts)))
+        index = next((number for number in alike if _same_deal(merged[number], deal)), None)
+        if index is None:
+            index = len(merged)
             merged.append(deal)
-    return merged if len(merged) == len(told) else merge(merged)  # a deal that grew may now hold another one
+        else:
+            kept = merged[index]
+            longer = max((kept, deal), key=lambda d: len(d.parties))
+            merged[index] = replace(kept, parties=longer.parties, places=kept.places or deal.places)
+        for key in _keys_kept(merged[index], counts):
+            known = numbers.setdefault(key, [])
+            at = bisect_left(known, index)
+            if at == len(known) or known[at] != index:
+                known.insert(at, index)
+    return merged
+
+
+# The same deal has the same parties, or those of one telling lie within those of the other. A kept deal that holds
+# another is found by the rarest party of that one, a kept deal that lies within another by its own rarest party; both
+# by their places, where both have some. So a deal is compared with few others, however many the article tells.
+def _keys_kept(kept: Told, counts: Mapping[tuple[DealType, str], int]) -> Iterator[Hashable]:
+    side = (kept.deal_type, None if kept.deal_type in SYMMETRIC else kept.parties[0])
+    for where in ("anywhere", *((("at", place) for place in kept.places) if kept.places else ("nowhere",))):
+        yield "equals", kept.deal_type, frozenset(kept.parties), where
+        yield "lies within", side, _rarest(kept, counts), where
+        for party in kept.parties:
+            yield "holds", side, party, where
+
+
+def _keys_sought(deal: Told, counts: Mapping[tuple[DealType, str], int]) -> Iterator[Hashable]:
+    side = (deal.deal_type, None if deal.deal_type in SYMMETRIC else deal.parties[0])
+    for where in (*(("at", place) for place in deal.places), "nowhere") if deal.places else ("anywhere",):
+        yield "equals", deal.deal_type, frozenset(deal.parties), where
+        yield "holds", side, _rarest(deal, counts), where
+        for party in deal.parties:
+            yield "lies within", side, party, where
+
+
+def _rarest(deal: Told, counts: Mapping[tuple[DealType, str], int]) -> str:
+    return min(deal.parties, key=lambda party: (counts[deal.deal_type, party], party))
 
 
 def _same_deal(kept: Told, other: Told) -> bool:
@@ -168,23 +230,26 @@ def _same_deal(kept: Told, other: Told) -> bool:
     return acting_agrees and (left <= right or right <= left)
 
 
-def _row(
-    document: Document,
-    deal: Told,
-    companies: Sequence[CompanyMention],
-    locations: Sequence[LocationMention],
-    levels: Sequence[LevelMention],
-    dates: Sequence[DateMention],
-    amounts: Sequence[Amount],
-) -> Deal:
-    names = {m.company_id: m.company_name for m in companies}
+@dataclass(frozen=True, slots=True)
+class _Article:
+    """What the rows of an article are made of. ``names``, ``places``: by id; ``levels``: stated ones, in text order."""
+
+    document: Document
+    names: Mapping[str, str]
+    places: Mapping[str, DealPlace]
+    levels: Sequence[LevelMention]
+    dates: Sequence[DateMention]
+    amounts: Sequence[Amount]
+
+
+def _row(deal: Told, article: _Article) -> Deal:
+    document, dates = article.document, article.dates
     acting_role, other_role = ROLES[deal.deal_type]
-    places = {place_key(m): DealPlace(m.name, m.country_code, m.geoname_id) for m in locations}
     evidence_span = (deal.start, deal.end)
     status = DEAL_STATUSES[deal.status]
-    amount = deal_amount(document.text, amounts, deal.deal_type, evidence_span)
+    amount = deal_amount(document.text, article.amounts, deal.deal_type, evidence_span)
     effective = effective_date(document.text, evidence_span, dates, document.published_at, status)
-    level = _level(deal, levels)
+    level = _level(deal, article.levels)
     ordered = sorted(deal.parties) if deal.deal_type in SYMMETRIC else [deal.parties[0], *sorted(deal.parties[1:])]
     where = sorted(deal.places)
     return Deal(
@@ -193,9 +258,10 @@ def _row(
         deal_type=deal.deal_type,
         status=status,
         parties=tuple(
-            Party(party, names[party], acting_role if i == 0 else other_role) for i, party in enumerate(deal.parties)
+            Party(party, article.names[party], acting_role if i == 0 else other_role)
+            for i, party in enumerate(deal.parties)
         ),
-        locations=tuple(places[key] for key in deal.places),
+        locations=tuple(article.places[key] for key in deal.places),
         level_min=level.level_min if level else None,
         level_max=level.level_max if level else None,
         amount=amount.amount if amount else None,
@@ -212,7 +278,8 @@ def _row(
 
 def _level(deal: Told, levels: Sequence[LevelMention]) -> LevelMention | None:
     """The level that the evidence states of a party's system, or of nobody's in particular."""
-    inside = [m for m in levels if m.explicit and not m.negated and deal.start <= m.start and m.end <= deal.end]
+    first, last = (bisect_left(levels, at, key=lambda m: m.start) for at in (deal.start, deal.end))
+    inside = [m for m in levels[first:last] if m.end <= deal.end]
     own = [m for m in inside if m.company_id in deal.parties]
     general = [m for m in inside if m.company_id is None]
     return next(iter(own or general), None)
