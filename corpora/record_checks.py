@@ -58,12 +58,16 @@ def article_faults(record: dict[str, Any]) -> list[str]:
 
 
 def phrase_faults(record: dict[str, Any]) -> list[str]:
-    """The faults of one phrase of a gold set that is no annotated article: evidence and currencies."""
+    """The faults of one phrase of a gold set that is no annotated article: names, evidence and currencies."""
     text = record.get("text")
     if not isinstance(text, str) or not text.strip():
         return ["text is missing or empty"]
     deal = record.get("deal")
-    faults = []
+    faults = [
+        f"no {mention['surface']!r} at {mention['start']}"
+        for mention in record.get("companies", [])
+        if not text.startswith(mention["surface"], mention["start"])
+    ]
     for holder in (record, deal if isinstance(deal, dict) else {}):
         evidence = holder.get("evidence")
         if evidence is not None and evidence not in text:

@@ -231,11 +231,16 @@ def _offset_faults(record: dict[str, Any]) -> Iterator[str]:
 def _record_faults(record: dict[str, Any]) -> list[str]:
     if _is_standoff(record) and "text" not in record:
         return []  # its offsets were checked; the rest needs the text
-    return article_faults(record) if "companies" in record else phrase_faults(record)
+    return phrase_faults(record) if _is_phrase(record) else article_faults(record)
+
+
+def _is_phrase(record: dict[str, Any]) -> bool:
+    """Whether it is a sentence of a gold set that marks one kind of thing, and no article annotated in full."""
+    return not {"deals", "locations", "levels"} & set(record)
 
 
 def _count(record: dict[str, Any], counts: Counter[str]) -> None:
-    if "companies" not in record:
+    if _is_phrase(record):
         counts["phrases"] += 1
         return
     counts["articles"] += 1
@@ -245,7 +250,7 @@ def _count(record: dict[str, Any], counts: Counter[str]) -> None:
 
 def _split_faults(items: Iterable[Item]) -> Iterator[Fault]:
     for item in items:
-        if _SPLIT_IDS.fullmatch(item.id) and "companies" in item.record:
+        if _SPLIT_IDS.fullmatch(item.id) and not _is_phrase(item.record):
             if in_test_part(item.id) and item.learnt:
                 yield item.fault(
                     "is of the test part (digest of the id) and must not be learnt from: move it to test.jsonl"

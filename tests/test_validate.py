@@ -146,6 +146,8 @@ def test_a_surface_has_one_company():
         ({"text": "It paid.", "evidence": "It pays."}, ["evidence is not in the text: 'It pays.'"]),
         ({"text": "It paid.", "deal": {"evidence": "It pays."}}, ["evidence is not in the text: 'It pays.'"]),
         ({"text": "It paid.", "amounts": [{"amount": 5, "currency": "EU"}]}, ["unknown currency 'EU'"]),
+        ({"text": "At Plus.", "companies": [{"start": 3, "surface": "Plus"}]}, []),
+        ({"text": "At Plus.", "companies": [{"start": 2, "surface": "Plus"}]}, ["no 'Plus' at 2"]),
     ],
 )
 def test_phrases(phrase, faults):
