@@ -89,6 +89,7 @@ class Mention:
 class Entity:
     """A name of the document with all its occurrences; ``company_id`` where the register knows it."""
 
+    key: str
     company_id: str | None
     mentions: tuple[Mention, ...]
 
@@ -428,6 +429,8 @@ def _group(text: str, mentions: Sequence[Mention], register: CompanyRegister) ->
         grouped[key].append(mention)
         ids[key] = company_id
     found = [
-        Entity(ids[key], tuple(sorted(group, key=lambda m: m.start))) for key, group in grouped.items() if key != " "
+        Entity(key.strip(), ids[key], tuple(sorted(group, key=lambda m: m.start)))
+        for key, group in grouped.items()
+        if key != " "
     ]
     return sorted(found, key=lambda entity: entity.mentions[0].start)
