@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from reader_factories import MORE, PAGE, SETTINGS, STORY, article_in, items_of, outcomes, warc, zipped
+from web_factories import laughs
 
 from pipeline.readers import InputError, read
 from pipeline.readers.formats import OPENERS, READERS, read_source, sniff
@@ -284,6 +285,15 @@ def test_broken_feeds(tmp_path: Path, data: str) -> None:
     (item,) = items_of(tmp_path)
     assert isinstance(item, Reject)
     assert item.reason in ("unreadable", "empty", "missing_text")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-7", "cp037"])
+def test_a_feed_with_entities_of_its_own_is_one_reject(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.rss").write_bytes(laughs(encoding=encoding).encode(encoding))
+    (item,) = items_of(tmp_path)
+    assert isinstance(item, Reject)
+    assert item.reason == "unreadable"
+    assert "entities" in item.detail
 
 
 def newsletter(charset: str = "utf-8") -> bytes:

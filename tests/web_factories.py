@@ -50,6 +50,14 @@ def rss(*links: str, published: str = "Mon, 06 Oct 2025 01:15:00 GMT") -> str:
     return f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0">{channel}</rss>'
 
 
+def laughs(before: str = "", padding: str = "", encoding: str = "utf-8") -> str:
+    """A feed of a kilobyte whose entities unfold to megabytes."""
+    entities = "".join(f'<!ENTITY {chr(n + 1)} "{f"&{chr(n)};" * 10}">' for n in range(97, 107))
+    doctype = f"""{before}<!DOCTYPE rss {padding}[<!ENTITY a "ha">{entities}]>"""
+    item = "<item><title>&k;</title><link>/a</link></item>"
+    return f"<?xml version='1.0' encoding='{encoding}'?>{doctype}<rss version='2.0'><channel>{item}</channel></rss>"
+
+
 @dataclass
 class Answer:
     body: str | bytes = ""

@@ -7,12 +7,10 @@ followed.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
-import feedparser
-
+from pipeline.feed_xml import RefusedFeed, parse_feed_xml
 from pipeline.readers.html_page import without_markup
 from pipeline.readers.source import Source, UnusableItem, read_whole
 from pipeline.records import Article, Reject
@@ -21,8 +19,11 @@ from pipeline.settings import Settings
 
 def read_feed(source: Source, settings: Settings) -> Iterator[Article | Reject]:
     """The entries of one feed. Raises ``UnusableItem`` where the file is no feed, or an empty one."""
-    # As a stream: feedparser takes a string for an address or a file name and would open it.
-    feed = feedparser.parse(io.BytesIO(read_whole(source.stream, settings.reading.max_bytes)))
+    content = read_whole(source.stream, settings.reading.max_bytes)
+    try:
+        feed = parse_feed_xml(content, {})
+    except (RefusedFeed, UnicodeError) as error:
+        raise UnusableItem("unreadable", str(error)) from error
     if not feed.entries:
         broken = feed.get("bozo_exception")
         raise UnusableItem("unreadable" if broken else "empty", str(broken or "a feed without entries"))

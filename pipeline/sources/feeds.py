@@ -8,14 +8,11 @@ feed has forgotten it by then. It extracts no text.
 from __future__ import annotations
 
 import hashlib
-import io
-import re
 from typing import Any
 from urllib.parse import urljoin
 
-import feedparser
-
 from pipeline.captures import Capture, Entry
+from pipeline.feed_xml import RefusedFeed, parse_feed_xml
 from pipeline.sources.hosts import FetchFailure
 from pipeline.sources.http_client import Response
 from pipeline.sources.raw_store import Draft
@@ -26,8 +23,6 @@ from pipeline.sources.state import Link, Resource, entry_key, page_key
 PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain"})
 #: Titles and ids longer than this are mistakes of the feed.
 MAX_FIELD = 1_000
-#: A document type with entities of its own. A few hundred bytes of them unfold to gigabytes, and no feed needs one.
-ENTITIES = re.compile(rb"<!DOCTYPE[^>\[]{0,1000}\[", re.IGNORECASE)
 
 
 def fetch_feed(source: FeedSource, session: Session) -> None:
@@ -47,11 +42,11 @@ def parse_feed(content: bytes, response: Response) -> list[Entry]:
 
     Raises ``FetchFailure`` (unreadable) where there is nothing of a feed in it.
     """
-    if ENTITIES.search(content.replace(b"\0", b"")):
-        raise FetchFailure("unreadable", "it declares XML entities, which feeds have no use for")
     declared = {"content-type": response.header("content-type") or "application/xml", "content-location": response.url}
     try:
-        feed = feedparser.parse(io.BytesIO(content), response_headers=declared)
+        feed = parse_feed_xml(content, declared)
+    except RefusedFeed as error:
+        raise FetchFailure("unreadable", str(error)) from error
     except Exception as error:  # parsers of foreign bytes raise whatever they like
         raise FetchFailure("unreadable", f"no feed can be read from it ({told(error)})") from error
     if not feed.entries and not feed.get("version"):
@@ -93,7 +88,7 @@ def _page_url(link: Any, feed_url: str) -> str | None:
 def _fetch_entries(source: FeedSource, session: Session) -> None:
     """Fetch the feed; where it has new entries it is kept and their links wait."""
     before = session.state.resource(source.name, source.url)
-    with session.store.draft() as draft:
+    with session.guarded(), session.store.draft() as draft:
         response = session.get(source.url, draft, before.validators)
         if response.not_modified:
             return
@@ -144,7 +139,7 @@ def _new_entries(entries: list[Entry], source: FeedSource, session: Session) -> 
 
 def _fetch_page(source: FeedSource, link: Link, session: Session) -> None:
     try:
-        with session.store.draft() as draft:
+        with session.guarded(), session.store.draft() as draft:
             response = session.get(link.url, draft, media_types=PAGE_TYPES)
             final = page_key(response.url)
             if final != link.key and session.state.outcome(final) == "fetched":

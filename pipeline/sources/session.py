@@ -5,8 +5,10 @@ In: a source. Out: ``SourceReport``. A failure is a row; only trouble of the mac
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -71,6 +73,16 @@ class Session:
         kept = self.store.keep(draft, capture)
         self.report.bytes += kept.size
         return kept
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Make a fault that nobody expected a ``FetchFailure``, so that one item cannot hold up those after it."""
+        try:
+            yield
+        except (FetchFailure, RawStoreError, sqlite3.Error):  # the last two: trouble of the machine
+            raise
+        except Exception as error:
+            raise FetchFailure("failed", told(error)) from error
 
     def fail(self, url: str, failure: FetchFailure) -> None:
         """Put a failure in the report."""
