@@ -197,12 +197,36 @@ def test_a_list_on_this_machine_names_files_beside_it(tmp_path: Path, raw: Path)
         ("etc/passwd", "/"),  # the web does not choose among the files of this machine
         ("file:///etc/passwd", "s3://bucket/"),
         ("s3://mine/a.warc.gz", None),
+        ("memory://mine/secret.csv", "memory://crawl"),
+        ("memory://crawl-mine/secret.csv", "memory://crawl/"),
+        ("memory://crawl/2025/../../mine/secret.csv", "memory://crawl/2025"),
+        ("../mine/secret.csv", "memory://crawl"),
+        ("memory://crawl/a::memory://mine/secret.csv", "memory://crawl"),
+        ("memory://mine/secret.csv", "memory://"),
+        ("crawl/a.warc.gz\nlocal:///etc/passwd", "local:///"),
     ],
 )
 def test_what_is_no_list_is_a_row(site: Website, raw: Path, body: str | bytes, base: str | None) -> None:
     site["/list"] = Answer(body)
     report = fetched(raw, WarcListSource("crawl", site.url("/list"), base, manners=HASTY))
     assert failures(report) == [("/list", "unreadable")]
+
+
+@pytest.mark.parametrize("line", ["memory://mine/1.warc", "/etc/passwd", "../mine/1.warc", "file:///etc/passwd"])
+def test_a_list_in_an_object_store_names_files_below_it(raw: Path, line: str) -> None:
+    store = fsspec.filesystem("memory")
+    store.pipe({"/crawl/list": b"1.warc\n", "/crawl/1.warc": warc(packed=False), "/mine/1.warc": b"secret"})
+    source = WarcListSource("crawl", "memory://crawl/list", manners=HASTY)
+    assert fetched(raw, source).new == 1
+    store.pipe("/crawl/list", f"1.warc\n{line}\n".encode())
+    assert [row.reason for row in fetched(raw, source).failures] == ["unreadable"]
+
+
+def test_a_list_from_the_web_names_files_below_base(site: Website, raw: Path) -> None:
+    fsspec.filesystem("memory").pipe({"/crawl/x/1.warc": warc(packed=False), "/crawl/x/2.warc": warc(packed=False)})
+    site["/list"] = Answer("x/1.warc\nmemory://crawl/x/2.warc\n")
+    report = fetched(raw, WarcListSource("crawl", site.url("/list"), "memory://crawl/", manners=HASTY))
+    assert (report.new, report.failures) == (2, [])
 
 
 # --- from the raw store to articles ---

@@ -9,6 +9,8 @@ from __future__ import annotations
 import glob
 import gzip
 import io
+import re
+import sqlite3
 import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -20,9 +22,9 @@ import fsspec
 from pipeline.captures import Capture, Entry
 from pipeline.sources.hosts import FetchFailure
 from pipeline.sources.http_client import Response
-from pipeline.sources.raw_store import Draft
+from pipeline.sources.raw_store import Draft, RawStoreError
 from pipeline.sources.session import Session, told
-from pipeline.sources.source_list import FileSource, WarcListSource
+from pipeline.sources.source_list import OBJECT_STORES, FileSource, WarcListSource
 from pipeline.sources.state import Link, Resource
 
 #: What stores say about a file that changes with its content, best first.
@@ -138,11 +140,15 @@ def _fetch_file(
         session.fail(uri, failure)
     except OSError:
         session.fail(uri, FetchFailure("missing", "it is gone"))
+    except (RawStoreError, sqlite3.Error):
+        raise  # trouble of the machine
+    except Exception as error:  # drivers raise whatever they like
+        session.fail(uri, FetchFailure("failed", told(error)))
 
 
 def _fetch_list(source: WarcListSource, session: Session) -> None:
     before = session.state.resource(source.name, source.uri)
-    with session.store.draft() as draft:
+    with session.guarded(), session.store.draft() as draft:
         response = _receive(source.uri, draft, before.validators, session)
         if response is not None and response.not_modified:
             return
@@ -171,13 +177,26 @@ def _links(content: bytes, source: WarcListSource, max_bytes: int) -> list[str]:
     links = [_joined(source, line) for line in lines if line and not line.startswith("#")]
     if len(links) > MAX_LINKS or any(len(link) > 2_000 or "<" in link or "\0" in link for link in links):
         raise FetchFailure("unreadable", "it is no list of files, a path a line")
-    if source.uri.lower().startswith(("http://", "https://")):
-        # Otherwise whoever writes the list reads this machine's files, or the operator's own buckets.
-        base = (source.base or "").partition("://")
-        allowed = ("http://", "https://", *(["".join(base[:2])] if base[1] and base[0] != "file" else []))
-        if not all(link.lower().startswith(allowed) for link in links):
-            raise FetchFailure("unreadable", "a list from the web may name http and https addresses, or those of base")
+    if "://" in source.uri and not all(_is_below(link, source) for link in links):
+        why = "a list from elsewhere may name http and https addresses, and files of an object store below base"
+        raise FetchFailure("unreadable", why)
     return links
+
+
+def _is_below(link: str, source: WarcListSource) -> bool:
+    """Whether a list from elsewhere may name ``link``.
+
+    Whoever writes the list would otherwise read this machine's files, or the operator's own buckets.
+    """
+    if link.lower().startswith(("http://", "https://")):
+        return True
+    scheme, _, root = (source.base or source.uri.rpartition("/")[0]).partition("://")
+    root = root.strip("/")
+    if scheme.lower() not in OBJECT_STORES or not root or not link.startswith(f"{scheme}://{root}/"):
+        return False
+    # Some drivers resolve ".." and backslashes, and "::" begins another address (fsspec's chained URLs).
+    rest = link[len(scheme) + 3 :]
+    return not {".", ".."} & set(re.split(r"[/\\]", rest)) and "::" not in rest
 
 
 def _joined(source: WarcListSource, line: str) -> str:
@@ -192,7 +211,7 @@ def _joined(source: WarcListSource, line: str) -> str:
 
 def _fetch_warc(source: WarcListSource, link: Link, session: Session) -> None:
     try:
-        with session.store.draft() as draft:
+        with session.guarded(), session.store.draft() as draft:
             response = _receive(link.url, draft, {}, session, as_file=True)
             name = PurePosixPath(urlsplit(link.url).path).name or "content.warc"
             session.state.learn([session.keep(draft, _capture(source, "warc", link.url, name, response, session))])
