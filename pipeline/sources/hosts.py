@@ -34,8 +34,10 @@ class FetchFailure(Exception):
     """Something that could not be fetched.
 
     ``retry``: a second attempt may help; ``wait``: seconds that the server asked for; ``permanent``: the next run need
-    not try either.
+    not try either; ``host``: the one that was asked when it failed, where redirects may have led to another.
     """
+
+    host: str | None = None
 
     def __init__(
         self, reason: FailureReason, why: str, *, retry: bool = False, wait: float = 0.0, permanent: bool = False

@@ -39,6 +39,8 @@ FIRST_PAUSE = 1.0
 MAX_PAUSE = 60.0
 CHUNK_BYTES = 65_536
 MAX_URL = 4_000
+#: How a member of a gzip begins (RFC 1952); anything else after the end of one is padding.
+MEMBER = b"\x1f\x8b"
 
 
 class Sink(Protocol):
@@ -113,14 +115,16 @@ class Client:
         ``validators``: If-None-Match and If-Modified-Since. ``media_types``: those that are wanted; a server that
         names none is believed to send one of them.
         """
-        host = _parsed(url).netloc.decode("ascii")
+        first = _host(url)
         for attempt in range(self._manners.retries + 1):
             try:
                 sink.restart()
                 response = self._follow(url, sink, max_bytes, timeout, validators or {}, media_types)
-                self._hosts.answered(host)
+                for answered in {_host(each) for each in (*response.redirects, response.url)}:
+                    self._hosts.answered(answered)
                 return response
             except FetchFailure as failure:
+                host = failure.host or first
                 if not failure.retry:
                     if failure.reason == "http_status":
                         self._hosts.answered(host)
@@ -157,11 +161,15 @@ class Client:
             self._hosts.take_turn(host, self._manners.seconds_between_requests, self._manners.max_wait)
             deadline += time.monotonic() - begun  # waiting for one's turn is no fault of the server
             self._backend.deadline = deadline
-            with self._answer(target, validators) as (answer, headers):
-                response = Response(str(target), answer.status, headers, tuple(seen))
-                if answer.status not in REDIRECTS:
-                    self._receive(answer, response, host, sink, max_bytes, media_types)
-                    return response
+            try:
+                with self._answer(target, validators) as (answer, headers):
+                    response = Response(str(target), answer.status, headers, tuple(seen))
+                    if answer.status not in REDIRECTS:
+                        self._receive(answer, response, host, sink, max_bytes, media_types)
+                        return response
+            except FetchFailure as failure:
+                failure.host = host
+                raise
             url = _redirected(target, response, [*seen, str(target)], self._manners.max_redirects)
             seen.append(str(target))
 
@@ -222,7 +230,7 @@ class Client:
             raise FetchFailure("content_type", f"it is {response.media_type[:80]}", permanent=True)
         too_large = FetchFailure("too_large", f"it has more than {max_bytes:,} bytes", permanent=True)
         length = response.header("content-length") or ""
-        if length.isdigit() and int(length[:20]) > max_bytes:
+        if _is_number(length) and int(length[:20]) > max_bytes:
             raise too_large
         size = 0
         for chunk in _decoded(answer.iter_stream(), response.header("content-encoding"), max_bytes):
@@ -286,14 +294,24 @@ def retry_after(value: str | None, now: datetime) -> float:
     """Seconds that a Retry-After header asks for, given as such or as a date; 0 where it says nothing."""
     if not value:
         return 0.0
-    if value.strip().isdigit():
+    if _is_number(value.strip()):
         return float(value.strip()[:9])
     try:
         until = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
+        until = until.replace(tzinfo=UTC) if until.tzinfo is None else until
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
         return 0.0
-    until = until.replace(tzinfo=UTC) if until.tzinfo is None else until
-    return max(0.0, (until - now).total_seconds())
+
+
+def _is_number(text: str) -> bool:
+    """Whether ``text`` is ASCII digits; a superscript two is a digit to Python, and no number."""
+    return text.isascii() and text.isdigit()
+
+
+def _host(url: str) -> str:
+    """Host and port of ``url``, as ``Hosts`` knows them. Raises ``FetchFailure`` for what is no web address."""
+    return _parsed(url).netloc.decode("ascii")
 
 
 def _parsed(url: str) -> httpx.URL:
@@ -335,16 +353,21 @@ def _decoded(chunks: Iterable[bytes], encoding: str | None, max_bytes: int) -> I
     if coding not in ("gzip", "x-gzip", "deflate"):
         raise FetchFailure("encoding", f"content encoding {coding[:40]}, which was not asked for", permanent=True)
     unpack = zlib.decompressobj(47)  # gzip or zlib, by its header
-    ended = True
-    for chunk in chunks:
+    begun, tail = False, b""
+    for received in chunks:
+        chunk, tail = tail + received, b""
+        begun = begun or bool(chunk)
         while chunk:
-            if ended:
-                unpack, ended = zlib.decompressobj(47), False
+            if unpack.eof:
+                if len(chunk) < len(MEMBER):
+                    tail = chunk  # until more of it is there
+                    break
+                if not chunk.startswith(MEMBER):
+                    return  # padding
+                unpack = zlib.decompressobj(47)
             yield unpack.decompress(chunk, CHUNK_BYTES)
-            chunk = unpack.unconsumed_tail
-            if unpack.eof:  # the next member, if there is one; anything else after the end is padding
-                chunk, ended = (unpack.unused_data if unpack.unused_data.startswith(b"\x1f\x8b") else b""), True
-    if not ended:
+            chunk = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
+    if begun and not unpack.eof:
         yield unpack.flush()
         if not unpack.eof:
             raise FetchFailure("truncated", "the gzip of the answer breaks off", retry=True)
