@@ -31,11 +31,11 @@ from pipeline.explain_records import (
 )
 from pipeline.extract.companies import evidence_of, find_companies, load_weights, score
 from pipeline.extract.company_candidates import Entity, Mention
-from pipeline.extract.dates import find_dates
 from pipeline.extract.deal_amounts import deal_amount
-from pipeline.extract.deals import ROLES, Told, deals_of_sentence, merge, place_key
+from pipeline.extract.deals import ROLES, Told, dates_of, deals_of_sentence, merge, place_key
 from pipeline.extract.level_owners import NOBODY, around, owner_cues, scene_of, weights
 from pipeline.extract.money import find_amounts
+from pipeline.link.companies import unknown_company_id
 from pipeline.prepare import prepare
 from pipeline.readers import Input, find_inputs, read_inputs
 from pipeline.readers.source import buffered
@@ -43,8 +43,11 @@ from pipeline.records import (
     DEAL_STATUSES,
     DEAL_TYPES,
     CompanyMention,
+    DateMention,
     Deal,
+    DealType,
     Document,
+    Extraction,
     LocationMention,
     Reject,
 )
@@ -97,6 +100,9 @@ def explain(document: Document, models: Models, settings: Settings) -> Explanati
         found = done.extraction
         companies, near_companies = _companies(done, models, settings)
         told = [deal for sentence in scores for deal in deals_of_sentence(sentence, settings)]
+        merged = merge(told)
+        acting = {(t.deal_type, t.parties, t.places): t.acting for t in merged}
+        dates = dates_of(document, found.companies)
         return Explanation(
             document=document,
             relevance=found.relevance,
@@ -104,10 +110,10 @@ def explain(document: Document, models: Models, settings: Settings) -> Explanati
             levels=_levels(done),
             places=_places(found.locations, models),
             deals=tuple(
-                _deal(deal, document, scores, told, found.companies, found.locations, settings) for deal in found.deals
+                _deal(deal, acting[_identity(deal)], found, scores, told, dates, settings) for deal in found.deals
             ),
             near_companies=near_companies,
-            near_deals=_near_deals(told, found.companies, settings),
+            near_deals=_near_deals(merged, found.companies, settings),
         )
 
 
@@ -163,7 +169,7 @@ def _companies(
 def _left_out(entity: Entity, features: Mapping[str, float], threshold: float) -> CompanyReason:
     """A name that ``find_companies`` refuses whatever its score."""
     return CompanyReason(
-        company_id=entity.company_id or entity.key,
+        company_id=entity.company_id or unknown_company_id(entity.mentions[0].surface),
         name=entity.mentions[0].surface,
         kind=None,
         hq_country=None,
@@ -267,18 +273,25 @@ def _places(mentions: Sequence[LocationMention], models: Models) -> tuple[PlaceR
     return tuple(reasons)
 
 
+def _identity(deal: Deal) -> tuple[DealType, tuple[str, ...], tuple[str, ...]]:
+    """Type, companies and places: no two deals of an article share all three."""
+    places = tuple(place.geoname_id or place.name for place in deal.locations)
+    return deal.deal_type, tuple(party.company_id for party in deal.parties), places
+
+
 def _deal(
     deal: Deal,
-    document: Document,
+    acting_id: str,
+    found: Extraction,
     scores: Sequence[SentenceScores],
     told: Sequence[Told],
-    companies: Sequence[CompanyMention],
-    locations: Sequence[LocationMention],
+    dates: Sequence[DateMention],
     settings: Settings,
 ) -> DealReason:
+    """``acting_id``: the company whose scores the row has, ``told``: by sentence, ``dates``: of the whole text."""
     index = DEAL_TYPES.index(deal.deal_type)
-    sentence = next(s for s in scores if (s.start, s.end) == (deal.evidence_start, deal.evidence_end))
-    acting = min(sentence.companies, key=lambda c: abs(float(c.acts[index]) - deal.confidence))
+    span = (deal.evidence_start, deal.evidence_end)
+    acting = next(c for s in scores if (s.start, s.end) == span for c in s.companies if c.name == acting_id)
     ids = {party.company_id for party in deal.parties}
     also = [
         (t.start, t.end, round(t.probability, 4))
@@ -293,9 +306,9 @@ def _deal(
             for i in np.argsort(-acting.status[index], kind="stable")[:3]
             if acting.status[index][i] >= 0.05 or DEAL_STATUSES[i] == deal.status
         ),
-        parties=_parties(deal, acting, index, scores, companies, settings),
-        places=_deal_places(deal, acting, index, locations, settings),
-        values=_values(deal, document),
+        parties=_parties(deal, acting, index, scores, found.companies, settings),
+        places=_deal_places(deal, acting, index, found.locations, settings),
+        values=_values(deal, found.document, dates),
         also_told=tuple(sorted(also, key=lambda each: -each[2])[:MOST_NEAR]),
     )
 
@@ -357,8 +370,8 @@ def _deal_places(
     )[:MOST_NEAR]
 
 
-def _values(deal: Deal, document: Document) -> tuple[Value, ...]:
-    """Sums and times in the evidence, and those elsewhere that went into the row."""
+def _values(deal: Deal, document: Document, dates: Sequence[DateMention]) -> tuple[Value, ...]:
+    """Sums and times in the evidence, and a sum elsewhere that went into the row; one value a column filled."""
     text, span = document.text, (deal.evidence_start, deal.evidence_end)
     amounts = find_amounts(text)
     chosen = deal_amount(text, amounts, deal.deal_type, span)
@@ -371,14 +384,25 @@ def _values(deal: Deal, document: Document) -> tuple[Value, ...]:
         for each in amounts
         if each == chosen or span[0] <= each.start < span[1]
     ]
-    columns = {deal.effective_on: "effective_on", deal.announced_on: "announced_on"}
-    for date in find_dates(text, document.published_at):
+    for date in dates:
         if span[0] <= date.start < span[1]:
-            values.append(Value(date.surface, f"{date.date} ({date.precision})", columns.get(date.date)))
+            meaning = f"{date.date} ({date.precision})"
+            values += [Value(date.surface, meaning, use) for use in _uses(deal, date)]
     return tuple(values)
 
 
-def _near_deals(told: Sequence[Told], companies: Sequence[CompanyMention], settings: Settings) -> tuple[NearDeal, ...]:
+def _uses(deal: Deal, date: DateMention) -> list[str | None]:
+    """The columns of the row that say the same time; None alone where none does."""
+    is_effective = (deal.effective_on, deal.effective_precision) == (date.date, date.precision)
+    is_announced = (deal.announced_on, "day") == (date.date, date.precision)
+    uses: list[str | None] = ["effective_on"] if is_effective else []
+    uses += ["announced_on"] if is_announced else []
+    return uses or [None]
+
+
+def _near_deals(
+    merged: Sequence[Told], companies: Sequence[CompanyMention], settings: Settings
+) -> tuple[NearDeal, ...]:
     names = {m.company_id: m.company_name for m in companies}
     near = [
         NearDeal(
@@ -390,7 +414,7 @@ def _near_deals(told: Sequence[Told], companies: Sequence[CompanyMention], setti
             round(t.probability, 4),
             settings.thresholds.deal[t.deal_type],
         )
-        for t in merge(told)
+        for t in merged
         if t.probability < settings.thresholds.deal[t.deal_type]
     ]
     return tuple(sorted(near, key=lambda each: each.probability / each.threshold, reverse=True)[:MOST_NEAR])

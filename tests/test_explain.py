@@ -5,17 +5,22 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
+from batch_factories import deal, document, extraction
 from lxml import html as lxml_html
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from pipeline import cli, explain, explain_report, run, settings
+from pipeline.classify import CompanyScores, SentenceScores
 from pipeline.explain_records import Explanation
-from pipeline.records import Document, Reject
+from pipeline.records import DEAL_STATUSES, DEAL_TYPES, DateMention, Document, Party, Reject
 
 SETTINGS = settings.load()
 STORY = """Larkspur Autonomy to test driverless vans with Ocado in Leeds
@@ -41,9 +46,9 @@ def models() -> run.Models:
 def read(text: str, folder: Path, name: str = "story.txt") -> Document:
     file = folder / name
     file.write_text(text, encoding="utf-8")
-    [document] = explain.documents([str(file)], SETTINGS)
-    assert isinstance(document, Document)
-    return document
+    [article] = explain.documents([str(file)], SETTINGS)
+    assert isinstance(article, Document)
+    return article
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +108,84 @@ def test_a_sum_that_is_not_the_amount_is_shown_as_such(story: Explanation) -> No
     assert uses == {"$45 million": "amount", "$300 million": None}
 
 
+def test_names_are_no_dates_in_the_reasons_either(models: run.Models, tmp_path: Path) -> None:
+    """ "May Mobility" is a company to the row, so it is no month to its reason."""
+    text = STORY.replace("Larkspur Autonomy", "May Mobility").replace("Larkspur", "May Mobility")
+    explanation = explain.explain(read(text, tmp_path), models, SETTINGS)
+    assert any("May Mobility" in reason.deal.evidence for reason in explanation.deals)
+    assert "May" not in {value.surface for reason in explanation.deals for value in reason.values}
+
+
+TESTED = "Volta tests vans in Oslo from March 3, 2026."
+DAY = DateMention(TESTED.index("March"), len(TESTED) - 1, "March 3, 2026", date(2026, 3, 3), "day")
+
+
+@pytest.mark.parametrize(
+    ("columns", "mention", "uses"),
+    [
+        ((date(2026, 3, 3), "day", date(2026, 2, 1)), DAY, ["effective_on"]),
+        ((None, None, date(2026, 3, 3)), DAY, ["announced_on"]),
+        ((date(2026, 3, 3), "day", date(2026, 3, 3)), DAY, ["effective_on", "announced_on"]),
+        ((date(2026, 3, 1), "month", date(2026, 3, 1)), replace(DAY, date=date(2026, 3, 1)), ["announced_on"]),
+        (
+            (date(2026, 3, 1), "month", date(2026, 3, 1)),
+            replace(DAY, date=date(2026, 3, 1), precision="month"),
+            ["effective_on"],
+        ),
+        ((date(2027, 3, 3), "day", None), DAY, [None]),
+    ],
+    ids=[
+        "effective",
+        "announced",
+        "both on one day",
+        "its first day is announced",
+        "its month is effective",
+        "neither",
+    ],
+)
+def test_a_time_says_each_column_that_it_fills(
+    columns: tuple[date | None, Any, date | None], mention: DateMention, uses: list[str | None]
+) -> None:
+    effective, precision, announced = columns
+    row = replace(
+        deal(),
+        evidence_start=0,
+        evidence_end=len(TESTED),
+        effective_on=effective,
+        effective_precision=precision,
+        announced_on=announced,
+    )
+    values = explain._values(row, document(TESTED), [mention])
+    assert [value.use for value in values] == uses
+
+
+def test_a_deal_is_explained_by_the_company_that_acts_in_its_evidence() -> None:
+    """Two companies of one sentence act with the same probability; each row has the status of its own."""
+    kind = DEAL_TYPES.index("testing")
+
+    def scored(name: str, status: str) -> CompanyScores:
+        acts = np.zeros(len(DEAL_TYPES), np.float32)
+        acts[kind] = 0.9
+        statuses = np.zeros((len(DEAL_TYPES), len(DEAL_STATUSES)), np.float32)
+        statuses[kind, DEAL_STATUSES.index(status)] = 1
+        return CompanyScores(name, True, acts, statuses, {}, {})
+
+    sentence = SentenceScores(0, len(TESTED), 0, (scored("kerr", "active"), scored("volta", "planned")))
+    row = replace(
+        deal(),
+        deal_type="testing",
+        status="planned",
+        parties=(Party("volta", "Volta", "operator"),),
+        locations=(),
+        evidence_start=0,
+        evidence_end=len(TESTED),
+        confidence=0.9,
+    )
+    found = extraction(document(TESTED), [], [], [], [row])
+    reason = explain._deal(row, "volta", found, [sentence], [], [], SETTINGS)
+    assert [(status.name, status.probability) for status in reason.statuses] == [("planned", 1.0)]
+
+
 def test_with_a_higher_threshold_rows_become_near_misses(story: Explanation, models: run.Models) -> None:
     highest = max(story.deals, key=lambda reason: reason.deal.confidence).deal
     deal = {**SETTINGS.thresholds.deal, highest.deal_type: min(1.0, highest.confidence + 0.01)}
@@ -157,8 +240,8 @@ HOSTILE = "<img src=x onerror=alert(1)> \x1b[2J \u202e[/bold] & {{ 7 * 7 }}"
 
 
 def test_strange_text_stays_text(story: Explanation) -> None:
-    document = replace(story.document, title=HOSTILE, text=story.document.text.replace("Yorkshire", "<b>York\x1bs"))
-    trapped = replace(story, document=document)
+    hostile = replace(story.document, title=HOSTILE, text=story.document.text.replace("Yorkshire", "<b>York\x1bs"))
+    trapped = replace(story, document=hostile)
     assert not [c for c in printed(trapped) if c in "\x1b\u202e"]
     page = explain_report.as_html([trapped])
     tree = lxml_html.fromstring(page)
@@ -218,9 +301,9 @@ def test_the_limit_is_told(command: Path) -> None:
 def test_standard_input_has_any_format(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stdin = SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(text.encode())))  # type: ignore[arg-type]
     monkeypatch.setattr(explain, "sys", SimpleNamespace(stdin=stdin))
-    [document] = explain.documents(["-"], SETTINGS)
-    assert not isinstance(document, Reject)
-    assert "Larkspur Autonomy" in document.text
+    [article] = explain.documents(["-"], SETTINGS)
+    assert not isinstance(article, Reject)
+    assert "Larkspur Autonomy" in article.text
 
 
 @pytest.mark.parametrize(
