@@ -2,8 +2,9 @@
 
 In: two folders of tables, as ``roadwire run`` writes them. Out: a ``Report``: rows added, lost and changed by table,
 kind and field, with examples. Articles that only one side has are counted as such; their other rows are set aside.
-A confidence that moved makes a row ``rescored``, not ``changed``. Tables are read in parts of ``PART_ROWS`` rows, all
-rows of an article in one part. It writes nothing and decides nothing; ``pipeline.diff_report`` shows the report.
+A confidence that moved makes a row ``rescored``, not ``changed``. Tables are read in parts of ``PART_ROWS`` rows
+(``pipeline.diff_parts``), all rows of an article in one part. It decides nothing and leaves nothing behind;
+``pipeline.diff_report`` shows the report.
 """
 
 from __future__ import annotations
@@ -21,9 +22,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
+from pipeline.diff_parts import PAIR, DiffError, Folder, numbered, parts_of
 from pipeline.diff_records import (
     ITEM_SEPARATOR,
     VALUE_SEPARATOR,
@@ -44,15 +44,12 @@ KEPT_VALUES, NAMED_ARTICLES = 200, 1000
 Mask = npt.NDArray[np.bool_]
 
 
-class DiffError(ValueError):
-    """Folders that cannot be compared; the message says which and why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Spec:
     """How a table is compared. ``kind``: the column that rows are counted by; ``label``: the one that names a row.
 
-    ``ignored``: where the row came from, and what follows from other columns.
+    ``ignored``: where the row came from, and what follows from other columns. ``paired_by``: the columns that ``match``
+    needs, of a table whose rows belong to no article: they are matched before the table is read in parts.
     """
 
     match: Callable[[pa.Table, pa.Table], Matched]
@@ -61,9 +58,10 @@ class Spec:
     ignored: frozenset[str] = frozenset()
     span: tuple[str, str] | None = None
     gates: bool = True
+    paired_by: tuple[str, ...] = ()
 
 
-_ORIGIN = {"article_id", "batch_id", "schema_version", "pipeline_version", "model_version", "source_uri"}
+_ORIGIN = {PAIR, "article_id", "batch_id", "schema_version", "pipeline_version", "model_version", "source_uri"}
 _OFFSETS = {"start", "end", "evidence_start", "evidence_end"}
 SPECS: Mapping[str, Spec] = {
     "articles": Spec(partial(match_keys, keys=("article_id",)), "language", None, frozenset({"text"})),
@@ -75,7 +73,13 @@ SPECS: Mapping[str, Spec] = {
     "deals": Spec(
         match_deals, "deal_type", None, frozenset({"deal_id", "event_id"}), ("evidence_start", "evidence_end")
     ),
-    "deal_events": Spec(match_events, "deal_type", None, frozenset({"best_deal_id", "history"})),
+    "deal_events": Spec(
+        match_events,
+        "deal_type",
+        None,
+        frozenset({"best_deal_id", "history"}),
+        paired_by=("event_id", "deal_type", "evidence"),
+    ),
     "rejects": Spec(partial(match_keys, keys=("source_uri", "item")), "reason", None, frozenset({"item"}), gates=False),
 }
 _SCORES = ("confidence", "relevance")
@@ -100,7 +104,7 @@ def compare(old: Path, new: Path, examples: int = 3, tolerance: float = 0.05, pa
     ``examples``: rows shown of each table and kind of change; ``tolerance``: a score that moved by no more is the
     same. Raises ``DiffError`` for a folder without articles and for tables that have no column in common.
     """
-    folders = [_Folder(old), _Folder(new)]
+    folders = [Folder(old), Folder(new)]
     ids = [folder.column("articles", "article_id") for folder in folders]
     common = ids[0].filter(pc.is_in(ids[0], value_set=ids[1]))
     tables = [
@@ -114,43 +118,10 @@ def compare(old: Path, new: Path, examples: int = 3, tolerance: float = 0.05, pa
     return Report(sides[0], sides[1], len(common), tolerance, tuple(tables))
 
 
-class _Folder:
-    """The tables of one side."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if not self.files("articles"):
-            raise DiffError(f"{path}: holds no tables (no articles/*.parquet)")
-
-    def files(self, table: str) -> list[Path]:
-        return sorted((self.path / table).glob("*.parquet"))
-
-    def dataset(self, table: str) -> ds.Dataset:
-        files = self.files(table)
-        try:
-            schemas = [pq.read_schema(file).remove_metadata() for file in files]
-            schema = pa.unify_schemas(schemas, promote_options="permissive")
-            return ds.dataset([str(file) for file in files], schema=schema, format="parquet")
-        except (pa.ArrowException, OSError) as error:
-            raise DiffError(f"{self.path / table}: cannot be read ({error})") from error
-
-    def column(self, table: str, name: str) -> pa.Array:
-        return self.dataset(table).to_table(columns=[name])[name].combine_chunks()
-
-    def versions(self) -> dict[str, tuple[str, ...]]:
-        found: dict[str, set[str]] = {}
-        for file in self.files("articles"):
-            for key, value in (pq.read_schema(file).metadata or {}).items():
-                name = key.decode("utf-8", "replace").removeprefix("roadwire.")
-                if key.startswith(b"roadwire.") and name != "batch_id":
-                    found.setdefault(name, set()).add(value.decode("utf-8", "replace"))
-        return {name: tuple(sorted(values)) for name, values in sorted(found.items())}
-
-
 def _table(
     name: str,
     spec: Spec,
-    folders: Sequence[_Folder],
+    folders: Sequence[Folder],
     common: pa.Array,
     examples: int,
     tolerance: float,
@@ -159,20 +130,22 @@ def _table(
     sets = [folder.dataset(name) for folder in folders]
     columns = [column for column in sets[0].schema.names if column in sets[1].schema.names and column != "text"]
     rows = sum(each.count_rows() for each in sets)
-    tally, aside = _Tally(), [0, 0]
+    tally = _Tally()
     parts = max(1, -(-rows // part_rows))
     wanted = common if "article_id" in columns and name != "articles" else None
-    for part in range(parts):
-        sides = []
-        for index, each in enumerate(sets):
-            table, left_out = _load(each, columns, wanted, part, parts)
-            aside[index] += left_out
-            sides.append(table)
-        try:
-            old, new = sides[0], sides[1].cast(sides[0].schema)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise DiffError(f"{name}: the columns of the two sides are of different types ({error})") from error
-        _count(tally, old, new, spec, examples, tolerance)
+    numbers = numbered(sets, spec.match, spec.paired_by) if spec.paired_by else (None, None)
+    with (
+        parts_of(sets[0], columns, wanted, parts, numbers[0]) as old_side,
+        parts_of(sets[1], columns, wanted, parts, numbers[1]) as new_side,
+    ):
+        for part in range(parts):
+            old, new = old_side.read(part), new_side.read(part)
+            try:
+                new = new.cast(old.schema)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                raise DiffError(f"{name}: the columns of the two sides are of different types ({error})") from error
+            _count(tally, old, new, spec, examples, tolerance)
+        aside = (old_side.left_out, new_side.left_out)
     texts = _texts(folders[1], tally.picked) if spec.span or name == "articles" else {}
     return TableDiff(
         name=name,
@@ -185,32 +158,13 @@ def _table(
         lost_names=tuple(_commonest(tally.names["lost"])[:10]),
         added_names=tuple(_commonest(tally.names["added"])[:10]),
         examples=tuple(_example(picked, spec, texts) for picked in _varied(tally.picked, examples)),
-        aside=(aside[0], aside[1]),
+        aside=aside,
         gates=spec.gates,
     )
 
 
-def _load(
-    source: ds.Dataset, columns: Sequence[str], wanted: pa.Array | None, part: int, parts: int
-) -> tuple[pa.Table, int]:
-    """The rows of one part, and how many of it belong to articles that are not ``wanted``. Read as a stream."""
-    key = "article_id" if "article_id" in columns else columns[0]
-    batches, left_out = [], 0
-    for batch in source.to_batches(columns=list(columns)):
-        if parts > 1:
-            hashed = pd.util.hash_array(batch[key].to_pandas().fillna("").to_numpy(object), categorize=True)
-            batch = batch.filter(pa.array(hashed % parts == part))
-        if wanted is not None:
-            kept = batch.filter(pc.is_in(batch[key], value_set=wanted))
-            left_out += batch.num_rows - kept.num_rows
-            batch = kept
-        batches.append(batch)
-    schema = pa.schema([source.schema.field(column) for column in columns])
-    return pa.Table.from_batches(batches, schema).combine_chunks(), left_out
-
-
 def _count(tally: _Tally, old: pa.Table, new: pa.Table, spec: Spec, examples: int, tolerance: float) -> None:
-    matched = spec.match(old, new)
+    matched = match_keys(old, new, (PAIR,)) if spec.paired_by else spec.match(old, new)
     at_old, at_new = pa.array(matched.old), pa.array(matched.new)
     changed, rescored = np.zeros(len(at_old), bool), np.zeros(len(at_old), bool)
     fields: dict[str, Mask] = {}
@@ -372,7 +326,7 @@ def _commonest(counter: Counter[Any]) -> list[tuple[Any, int]]:
     return sorted(counter.items(), key=lambda pair: (-pair[1], str(pair[0])))[:KEPT_VALUES]
 
 
-def _texts(folder: _Folder, picked: Sequence[Any]) -> dict[str, tuple[str | None, str]]:
+def _texts(folder: Folder, picked: Sequence[Any]) -> dict[str, tuple[str | None, str]]:
     """Title and text of the articles of the examples."""
     ids = {(old or new)["article_id"] for _, _, old, new, _ in picked}
     if not ids:
@@ -408,7 +362,7 @@ def _example(picked: Any, spec: Spec, texts: Mapping[str, tuple[str | None, str]
     return Example(change, kind, row.get("article_id"), title, before, passage, after, values)
 
 
-def _sources(folder: _Folder, ids: pa.Array, common: pa.Array) -> dict[str, str]:
+def _sources(folder: Folder, ids: pa.Array, common: pa.Array) -> dict[str, str]:
     """Article -> source of the articles that only this side has."""
     if len(ids) == len(common):
         return {}
@@ -417,7 +371,7 @@ def _sources(folder: _Folder, ids: pa.Array, common: pa.Array) -> dict[str, str]
     return dict(zip(table["article_id"].to_pylist(), table["source_uri"].to_pylist(), strict=True))
 
 
-def _side(folder: _Folder, ids: pa.Array, common: pa.Array, other_sources: set[str]) -> Side:
+def _side(folder: Folder, ids: pa.Array, common: pa.Array, other_sources: set[str]) -> Side:
     sources = _sources(folder, ids, common)
     named = sorted(sources)[:NAMED_ARTICLES]
     titles: dict[str, str | None] = {}

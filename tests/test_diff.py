@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from pipeline import cli, diff_report, tables
 from pipeline.diff import DiffError, compare, plain
+from pipeline.diff_parts import Folder
 from pipeline.diff_records import Report, TableDiff, as_json
 from pipeline.records import DealPlace, Extraction, Party, Reject
 from pipeline.row_matching import match_events, match_keys, match_mentions
@@ -252,6 +253,53 @@ def test_parts_add_up_to_the_whole(tmp_path: Path, part_rows: int) -> None:
     report = between(tmp_path, old, new, part_rows=part_rows)
     assert summary(table(report, "deals")) == {"changed": 12}
     assert summary(table(report, "companies")) == {"same": 6, "lost": 6}
+
+
+def events(folder: Path, rows: Sequence[tuple[str, str, str]]) -> None:
+    """The table of events with these ids, statuses and pieces of evidence."""
+    row = {
+        "deal_type": "supply", "n_articles": 1, "n_sources": 1, "n_publishers": 1, "parties": [], "locations": [],
+        "best_deal_id": "d", "confidence": 0.9, "history": [], "disagreements": [],
+    }  # fmt: skip
+    made = [{**row, "event_id": name, "status": status, "evidence": text} for name, status, text in rows]
+    (folder / "deal_events").mkdir()
+    pq.write_table(pa.Table.from_pylist(made, tables.DEAL_EVENTS), folder / "deal_events" / "e.parquet")
+
+
+@pytest.mark.parametrize("part_rows", [1000, 5])
+def test_an_event_with_another_id_is_found_again_in_whatever_part(tmp_path: Path, part_rows: int) -> None:
+    old, new = write(tmp_path / "old", [read()]), write(tmp_path / "new", [read()])
+    events(old, [(f"e{n}", "planned", f"Volta opened plant {n}.") for n in range(21)])
+    events(new, [(f"f{n}", "active", f"Volta opened plant {n}.") for n in reversed(range(1, 22))])
+    diff = table(compare(old, new, part_rows=part_rows), "deal_events")
+    assert summary(diff) == {"changed": 20, "lost": 1, "added": 1}
+    assert {field.name: field.values for field in diff.fields}["status"] == (("planned", "active", 20),)
+    assert "pair" not in {name for example in diff.examples for name, *_ in example.values}
+
+
+def test_a_table_is_read_once_however_many_parts_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = [document(f"{TEXT} Copy {n}.") for n in range(40)]
+    rows = [extraction(each, [company()], [], [], [replace(BOTH, deal_id=f"{n}")]) for n, each in enumerate(copies)]
+    read_from: list[str] = []
+    dataset = Folder.dataset
+
+    class Counted:
+        def __init__(self, source: Any, name: str) -> None:
+            self.source, self.name = source, name
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.source, name)
+
+        def to_batches(self, **options: Any) -> Any:
+            read_from.append(self.name)
+            return self.source.to_batches(**options)
+
+    monkeypatch.setattr(Folder, "dataset", lambda self, name: Counted(dataset(self, name), name))
+    monkeypatch.setattr("pipeline.diff_parts._GATHERED_ROWS", 7)
+    report = between(tmp_path, rows, rows, part_rows=4)
+    assert summary(table(report, "companies")) == {"same": 40}
+    assert summary(table(report, "deals")) == {"same": 40}
+    assert read_from.count("companies") == read_from.count("deals") == 2  # once a side
 
 
 @settings(max_examples=25, deadline=None)
