@@ -65,6 +65,7 @@ class SentenceScores:
     end: int
     sentence_index: int
     companies: tuple[CompanyScores, ...]
+    places_here: frozenset[str] = frozenset()  # of the places that were scored, those that the sentence itself names
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,8 @@ class NewsEncoder:
                 column += len(places)
                 found.append(CompanyScores(first.name, first.distance == 0, acts[row], status[row], parties, located))
                 row += 1
-            scores.append(SentenceScores(unit.start, unit.end, unit.sentence_index, tuple(found)))
+            here = frozenset(p.name for _, _, places in candidates for p in places if p.distance == 0)
+            scores.append(SentenceScores(unit.start, unit.end, unit.sentence_index, tuple(found), here))
         owners = []
         for firms in levels:
             logits = owner[column : column + len(firms)] / self._temperatures["owner"]

@@ -573,3 +573,19 @@ def test_whatever_the_scores(scored):
         parties = [p.company_id for p in row.parties]
         assert len(set(parties)) == len(parties) >= 1
         assert [p.role for p in row.parties] == [ROLES[row.deal_type][min(i, 1)] for i in range(len(parties))]
+
+
+@pytest.mark.parametrize(
+    ("scores", "here", "told"),
+    [
+        ({"bonn": 0.9, "oslo": 0.4}, {"bonn"}, ("bonn",)),  # of an earlier sentence, and less likely than not
+        ({"bonn": 0.9, "oslo": 0.6}, {"bonn"}, ("bonn", "oslo")),
+        ({"oslo": 0.4}, set(), ("oslo",)),  # the sentence names no place
+        ({"bonn": 0.1, "oslo": 0.4}, {"bonn"}, ("oslo",)),  # it names one where the deal does not happen
+        ({"bonn": 0.4, "oslo": 0.4}, {"bonn", "oslo"}, ("bonn", "oslo")),
+    ],
+)
+def test_places_of_earlier_sentences(scores, here, told):
+    scored = sentence(company("volta", "testing", 0.9, {}, scores))
+    (deal,) = deals_of_sentence(dataclasses.replace(scored, places_here=frozenset(here)), SETTINGS)
+    assert deal.places == told

@@ -54,6 +54,7 @@ ROLES: dict[DealType, tuple[str, str]] = {
 }
 # Below a row's threshold: a sentence that is no evidence itself may still name the parties of a deal.
 TELLING = 0.12
+EARLIER_PLACE = 0.5
 SYMMETRIC = frozenset({"partnership", "joint_venture"})  # no party acts more than another
 
 
@@ -135,7 +136,7 @@ def deals_of_sentence(sentence: SentenceScores, settings: Settings) -> list[Told
                    for before in taken):  # fmt: skip
                 continue  # the same deal, seen from its other side
             taken.append(parties)
-            places = [p for p, by_type in company.places.items() if by_type[index] >= settings.thresholds.place]
+            places = _places(company, index, settings.thresholds.place, sentence.places_here)
             found.append(
                 Told(
                     deal_type,
@@ -156,6 +157,13 @@ def _others(company: CompanyScores, index: int, threshold: float, named: set[str
     scored = sorted(((float(by_type[index]), name) for name, by_type in company.parties.items()), reverse=True)
     inside = [name for score, name in scored if score >= threshold and name in named]
     return inside or [name for score, name in scored if score >= threshold]
+
+
+def _places(company: CompanyScores, index: int, threshold: float, here: frozenset[str]) -> list[str]:
+    """Where the deal happens. Beside a place of this sentence, one of an earlier sentence must be likelier than not."""
+    found = {place: by_type[index] for place, by_type in company.places.items() if by_type[index] >= threshold}
+    named = any(place in here for place in found)
+    return [place for place, score in found.items() if not named or place in here or score >= EARLIER_PLACE]
 
 
 def merge(told: Sequence[Told]) -> list[Told]:
