@@ -1,4 +1,4 @@
-"""What a firm was at a time: its name, owner and listing, from ``corpora/gazetteers/company_history.csv``.
+"""What a firm was at a time: its owner and listing, from ``corpora/gazetteers/company_history.csv``.
 
 In: events of firms, each with the day or month or year from which it holds. Out: ``Past``, what differed at a day.
 It reads no file (``pipeline.gazetteer`` does) and does not say what an article means by a name.
@@ -31,9 +31,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What held at a day; None for a name or ticker that the register's row states rightly."""
+    """The owner and the ticker at a day."""
 
-    name: str | None
     parent_id: str | None
     ticker: str | None
 
@@ -49,11 +48,10 @@ def parse_day(text: str) -> date:
 
 def past(events: Sequence[Event], day: date, ticker: str | None, parent_id: str | None) -> Past:
     """The firm as of ``day``; ``ticker`` and ``parent_id`` are today's, which hold where no event says otherwise."""
-    name = next((e.other for e in events if e.kind == "renamed" and day < e.on), None)
     owners = [event for event in events if event.kind == "owned_by"]
     if owners:
         parent_id = next((event.other for event in reversed(owners) if event.on <= day), None)
-    return Past(name, parent_id, _ticker(events, day, ticker))
+    return Past(parent_id, _ticker(events, day, ticker))
 
 
 def founded(events: Sequence[Event]) -> date | None:

@@ -96,12 +96,12 @@ class CompanyRegister:
         return self.redirects.get(company_id, company_id)
 
     def at(self, company_id: str, day: date | None) -> Company | None:
-        """The company as of ``day``: the name, owner and ticker that it had then. None: as of today."""
+        """The company with the owner and the ticker of ``day``, None: as of today. Its name stays the same."""
         company, events = self.companies.get(company_id), self.history.get(company_id)
         if company is None or day is None or not events:
             return company
         then = past(events, day, company.ticker, company.parent_id)
-        return replace(company, name=then.name or company.name, parent_id=then.parent_id, ticker=then.ticker)
+        return replace(company, parent_id=then.parent_id, ticker=then.ticker)
 
     def existed(self, company_id: str | None, day: date | None) -> bool:
         """False where the firm was founded later. News precedes the register's year by one at most: the figures

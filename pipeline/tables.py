@@ -89,7 +89,7 @@ COMPANIES = pa.schema(
         _required("mention_id", pa.string(), "Stable id of the mention"),
         *_span("the mention"),
         _required("company_id", pa.string(), "Stable id of the company: the same in every article and run"),
-        _required("company_name", pa.string(), "Canonical, everyday name when the article was published"),
+        _required("company_name", pa.string(), "Canonical, everyday name, one for an id"),
         _nullable(
             "kind",
             pa.string(),

@@ -117,14 +117,14 @@ def test_one_firm_has_one_id_whichever_name_an_article_uses() -> None:
 @pytest.mark.parametrize(
     ("year", "text", "name", "expected"),
     [
-        (2018, "Oxbotica raised money for its trucks.", "Oxbotica", ("oxa", "Oxbotica", None)),
+        (2018, "Oxbotica raised money for its trucks.", "Oxbotica", ("oxa", "Oxa", None)),
         (2024, "Oxbotica, now Oxa, raised money.", "Oxbotica", ("oxa", "Oxa", None)),
         (2018, "Cruise said its cars will carry riders.", "Cruise", ("cruise", "Cruise", "general-motors")),
         (2012, "Fisker said its sedan catches no fire.", "Fisker", ("fisker-automotive", "Fisker Automotive", None)),
         (2021, "Fisker said its crossover sells well.", "Fisker", ("fisker", "Fisker", None)),
         (2010, "Daimler Trucks said orders fell.", "Daimler Trucks", ("daimler", "Daimler", None)),
         (2022, "Daimler Trucks said orders fell.", "Daimler Trucks", ("daimler-truck", "Daimler Truck", None)),
-        (2016, "Facebook said its servers run on wind.", "Facebook", ("meta", "Facebook", None)),
+        (2016, "Facebook said its servers run on wind.", "Facebook", ("meta", "Meta", None)),
         (1999, "Cruise said its boilers sell well.", "Cruise", ("x-cruise", "Cruise", None)),  # no car firm yet
     ],
 )
