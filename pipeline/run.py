@@ -122,5 +122,6 @@ def work_through(documents: Sequence[Document], models: Models, settings: Settin
         )
         levels = attribute_levels(stated, companies, doc, scores.owners)
         deals = find_deals(document, scores.sentences, companies, places, levels, settings)
-        found = Extraction(document, relevance(document), tuple(companies), tuple(levels), tuple(places), tuple(deals))
+        score = relevance(document, companies, levels)
+        found = Extraction(document, score, tuple(companies), tuple(levels), tuple(places), tuple(deals))
         yield Workings(doc, reading, scores, found)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.extract.relevance import HALF_LENGTH, TERMS, relevance
-from pipeline.records import Document
+from pipeline.records import CompanyMention, Document, LevelMention
 
 with TERMS.open(encoding="utf-8", newline="") as file:
     ROWS = list(csv.DictReader(file))
@@ -43,6 +43,29 @@ def test_articles_about_automated_driving(text):
 )
 def test_articles_about_something_else(text):
     assert score(text) < 0.5
+
+
+def mention(kind):
+    return CompanyMention(0, 5, "Volta", "volta", "Volta", kind, None, None, True, 0, 0.9)
+
+
+def stated(explicit):
+    return LevelMention(12, 19, "Level 4", 4, 4, False, explicit, False, None, None, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("companies", "levels", "on_topic"),
+    [
+        ([], [stated(True)], True),
+        ([], [stated(False)], False),  # implied by a word that counts as a term where it is one
+        ([mention("developer")], [], False),  # news of its hiring is not yet news of driving
+        ([mention("automaker")], [], False),
+        ([mention("developer")], [stated(True)], True),
+    ],
+)
+def test_short_news_is_on_topic_by_a_stated_level(companies, levels, on_topic):
+    text = "Volta said it tests vans in Bonn.\nThe region welcomes it."
+    assert (relevance(Document("a", "news/a.txt", text), companies, levels) > 0.5) is on_topic
 
 
 def test_terms_are_spelled_as_they_are_looked_for():

@@ -1,7 +1,8 @@
 """How much an article is about automated driving or its business.
 
-In: a document. Out: 0 to 1. It counts the terms of ``corpora/gazetteers/topic_terms.csv`` per length of text, the
-headline twice; it will not judge whether the news is important.
+In: a document with its companies and levels. Out: 0 to 1. It counts the terms of ``corpora/gazetteers/topic_terms.csv``
+per length of text, the headline twice, stated levels, and firms whose business is automated driving; it will not judge
+whether the news is important.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import corpora
-from pipeline.records import Document
+from pipeline.records import CompanyMention, Document, LevelMention
 
 TERMS = Path(next(iter(corpora.__path__))) / "gazetteers" / "topic_terms.csv"
 # A term counts up to three times, so that one word in every line does not outweigh a varied text.
@@ -23,6 +25,9 @@ MAX_COUNT = 3
 HALF_WEIGHT = 3.0
 HALF_LENGTH = 120
 STEEPNESS = 1.2
+# A stated SAE level weighs as the strongest terms do; a firm of the trade weighs as a hint that needs another.
+LEVEL_WEIGHT = 4.0
+DEVELOPER_WEIGHT = 2.0
 
 
 @cache
@@ -33,7 +38,9 @@ def _terms() -> tuple[re.Pattern[str], dict[str, float]]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?=s?\b)"), weights
 
 
-def relevance(document: Document) -> float:
+def relevance(
+    document: Document, companies: Sequence[CompanyMention] = (), levels: Sequence[LevelMention] = ()
+) -> float:
     """Score of the document, rounded to 4 places: 0.5 is as likely as not about automated driving or its business."""
     pattern, weights = _terms()
     text = document.text.casefold()
@@ -44,5 +51,7 @@ def relevance(document: Document) -> float:
     for match in pattern.finditer(headline):
         counts[match.group()] += 1
     weight = sum(weights[term] * min(count, MAX_COUNT) for term, count in counts.items())
+    weight += LEVEL_WEIGHT * min(sum(level.explicit for level in levels), MAX_COUNT)
+    weight += DEVELOPER_WEIGHT * min(len({c.company_id for c in companies if c.kind == "developer"}), MAX_COUNT)
     scale = max(1.0, math.sqrt(len(text.split()) / HALF_LENGTH))
     return round(1 / (1 + math.exp(-STEEPNESS * (weight / scale - HALF_WEIGHT))), 4)
