@@ -104,6 +104,16 @@ def test_a_mistake_of_the_user_is_told_without_a_traceback(
     assert not (tmp_path / "tables" / "articles").exists()
 
 
+def test_a_mistyped_path_is_told_before_prefect_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(*_: object) -> None:
+        raise AssertionError("Prefect was started")
+
+    monkeypatch.setattr(cli, "_with_prefect", started)
+    result = CliRunner().invoke(cli.app, ["run", str(tmp_path / "nothere.txt")])
+    assert result.exit_code == 2
+    assert "nothere.txt: no such file or folder" in result.stderr.replace("\n", "")
+
+
 def test_a_locked_output_is_told(run: Run, tmp_path: Path) -> None:
     with publish.locked(tmp_path / "tables"):
         result = run(*write(tmp_path / "news", *STORIES))

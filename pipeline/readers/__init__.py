@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from pipeline.captures import read_capture
 from pipeline.readers.captured import read_captured
 from pipeline.readers.formats import read_source
-from pipeline.readers.inputs import Input, InputError, find_inputs
+from pipeline.readers.inputs import Input, InputError, check_local, find_inputs
 from pipeline.readers.source import Source
 from pipeline.records import Article, Reject
 from pipeline.settings import Settings
 
-__all__ = ["Input", "InputError", "find_inputs", "read", "read_inputs"]
+__all__ = ["Input", "InputError", "check_local", "find_inputs", "read", "read_inputs"]
 
 
 def read(paths: Sequence[str], settings: Settings) -> Iterator[Article | Reject]:

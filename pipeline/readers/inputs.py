@@ -58,6 +58,13 @@ def find_inputs(paths: Sequence[str]) -> list[Input]:
     return list(found.values())
 
 
+def check_local(paths: Sequence[str]) -> None:
+    """Raise ``InputError`` for a path of this machine that is not there, before models and servers are loaded."""
+    for path in paths:
+        if "://" not in path:
+            next(_local(path), None)
+
+
 def _local(path: str) -> Iterator[Input]:
     if os.path.exists(path):
         names = [path]
