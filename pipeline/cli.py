@@ -246,11 +246,12 @@ def _run(
     from pipeline.checks import CheckError
     from pipeline.model_files import ModelError
     from pipeline.publish import PublishError
-    from pipeline.readers import InputError
+    from pipeline.readers import InputError, check_local
     from pipeline.workers import WorkerError
 
     try:
         chosen = settings.load(settings_file)  # first, so that a slip in it is told at once
+        check_local(paths)
         name = batch_id or batches.default_batch_id(paths)
         if no_prefect:
             return batches.run(
