@@ -8,8 +8,9 @@ whole, and a second run over the same rows writes nothing. It will not join deal
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,13 +22,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import publish, settings
+from pipeline import publish, settings, versions
 from pipeline.duplicates import CopyIndex, signature
 from pipeline.event_rows import event_rows
 from pipeline.events import Tellings, assign, event_ids, order
 from pipeline.tables import EVENT_ALIASES, EVENT_MEMBERS, EVENT_SCHEMAS, SCHEMAS
 
 _FILE = "events.parquet"
+_RULES = b"roadwire.rules"  # key in the metadata of event_members
 _COLUMNS = {
     "articles": ["article_id", "published_at", "publisher", "duplicate_of"],
     "sightings": ["article_id", "published_at"],
@@ -62,19 +64,25 @@ def refresh(out: Path) -> Outcome:
     """``update`` for a caller that holds the folder already."""
     tellings = _tellings(out, None)
     before = _stored(out, "event_members")
-    settled = _settled(tellings, before)
+    rules = _rules()
+    same_rules = (before.schema.metadata or {}).get(_RULES) == rules
+    settled = _settled(tellings, before) if same_rules else []
     numbers = assign(tellings, settled)
     ids = event_ids(tellings, numbers)
     sources = _sources(out, tellings, numbers, before["source"].to_pylist()[: len(settled)])
     tellings = dataclasses.replace(tellings, sources=sources)
     members = _members(tellings, numbers, ids)
-    unchanged = members.equals(before) and all((out / table / _FILE).is_file() for table in EVENT_SCHEMAS)
+    unchanged = (
+        same_rules and members.equals(before) and all((out / table / _FILE).is_file() for table in EVENT_SCHEMAS)
+    )
     _stamp_deals(out, dict(zip(members["deal_id"].to_pylist(), members["event_id"].to_pylist(), strict=True)))
     aliases = _aliases(_stored(out, "event_aliases"), before, members)
     if not unchanged:
-        _write(out, "deal_events", event_rows(tellings, numbers, ids))
-        _write(out, "event_aliases", [aliases])
-        _write(out, "event_members", [members])  # last: it says that the others are complete
+        made = {"deal_events": event_rows(tellings, numbers, ids), "event_aliases": [aliases]}
+        made["event_members"] = [members]  # last: it says that the others are complete
+        for table, parts in made.items():
+            schema = EVENT_SCHEMAS[table].with_metadata({_RULES: rules})
+            publish.replace_file(out / table / _FILE, schema, parts)
     return Outcome(len(tellings), len(ids), len(settled), aliases.num_rows, unchanged)
 
 
@@ -116,6 +124,13 @@ def _read(out: Path, table: str, columns: Sequence[str] | None) -> pa.Table:
 def _stored(out: Path, table: str) -> pa.Table:
     path = out / table / _FILE
     return pq.read_table(path) if path.is_file() else EVENT_SCHEMAS[table].empty_table()
+
+
+@functools.cache
+def _rules() -> bytes:
+    """Digest of what decides beside the rows: the code, and the settings for near copies."""
+    near = settings.load().near_duplicates
+    return hashlib.sha256(f"{versions.current().code} {near}".encode()).hexdigest()[:16].encode()
 
 
 def _settled(tellings: Tellings, before: pa.Table) -> list[int]:
@@ -206,18 +221,3 @@ def _stamp_deals(out: Path, event_of: Mapping[str, str]) -> None:
             position = deals.schema.get_field_index("event_id")
             stamped = deals.set_column(position, deals.schema.field(position), ids)
             publish.replace_table(out, path.stem, "deals", stamped)
-
-
-def _write(out: Path, table: str, parts: Iterable[pa.Table]) -> None:
-    """Replace the one file of a table, whole."""
-    path = out / table / _FILE
-    with publish.explained(path):
-        path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            with pq.ParquetWriter(file, EVENT_SCHEMAS[table], compression="zstd") as writer:
-                for part in parts:
-                    writer.write_table(part)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)

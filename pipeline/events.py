@@ -56,7 +56,7 @@ class Tellings:
     sources: Column  # of each row the independent source: copies of one article, and one publisher's articles, share it
     publishers: Column
     articles: Column  # article ids
-    digests: Column  # one number for the content of each row
+    digests: Column  # one number for all that is read of a row, its article and its places
     companies: list[str]
     company_of: Column  # company numbers of all rows, one after the other
     company_ends: Column
@@ -91,23 +91,25 @@ def order(
     rows = deals.take(pa.array(frame.index.to_numpy()))
     company_of, company_ends, companies = _numbers(rows["parties"], ["company_id"])
     place_of, place_ends, places = _numbers(rows["locations"], ["geoname_id", "name", "country_code"])
+    attributes = _place_attributes(places, locations)
     announced = rows["announced_on"].to_pandas()
     published = frame["known_at"].dt.tz_localize(None).to_numpy("datetime64[D]")
     days = np.where(announced.isna(), published, pd.to_datetime(announced).to_numpy("datetime64[D]"))
     days = np.fmin(days, np.where(np.isnat(published), days, published))  # nothing is announced after it was told
+    of_article = known.reindex(frame["article_id"]).reset_index(drop=True)
     return Tellings(
         table=rows,
-        known_at=frame["known_at"].reset_index(drop=True),
-        sources=frame["article_id"].map(known["source"]).to_numpy(),
-        publishers=frame["article_id"].map(known["publisher"]).to_numpy(),
+        known_at=of_article["known_at"],
+        sources=of_article["source"].to_numpy(),
+        publishers=of_article["publisher"].to_numpy(),
         articles=frame["article_id"].to_numpy(),
-        digests=_digests(rows, frame["known_at"]),
+        digests=_digests(rows, of_article, attributes.iloc[place_of]),
         companies=companies["company_id"].tolist(),
         company_of=company_of,
         company_ends=company_ends,
         place_of=place_of,
         place_ends=place_ends,
-        relation=_place_relation(places, locations),
+        relation=_place_relation(attributes),
         types=_interned(rows["deal_type"]),
         statuses=_interned(rows["status"]),
         amounts=rows["amount"].to_numpy(),
@@ -293,7 +295,11 @@ def _plain_key(tellings: Tellings, rows: Sequence[int]) -> tuple[str, ...]:
 
 
 def _known(articles: pa.Table, sightings: pa.Table) -> pd.DataFrame:
-    """By article id: when it was first published, its publisher, and the independent source that it counts for."""
+    """By article id: when it was first published, its publisher, and the independent source that it counts for.
+
+    Near copies count for the one of them that was published first, whichever arrived first: what a copy counts for on
+    a day then does not hang on a copy of a later day.
+    """
     frame = articles.select(["article_id", "published_at", "publisher", "duplicate_of"]).to_pandas()
     frame = frame.drop_duplicates("article_id").set_index("article_id")
     seen = sightings.select(["article_id", "published_at"]).to_pandas().groupby("article_id")["published_at"].min()
@@ -301,25 +307,35 @@ def _known(articles: pa.Table, sightings: pa.Table) -> pd.DataFrame:
         pd.DataFrame({"article": frame["published_at"], "sighting": seen}).min(axis=1).reindex(frame.index)
     )
     original = frame["duplicate_of"].where(frame["duplicate_of"].isin(frame.index)).fillna(frame.index.to_series())
-    publishers = frame["publisher"].reindex(original).to_numpy()
-    frame["source"] = np.where(pd.isna(publishers), original.to_numpy(), publishers)
+    in_order = (
+        pd.DataFrame({"original": original, "known_at": frame["known_at"]}).rename_axis("article_id").reset_index()
+    )
+    in_order = in_order.sort_values(["known_at", "article_id"], na_position="last", kind="stable")
+    first = original.map(in_order.drop_duplicates("original").set_index("original")["article_id"])
+    publishers = frame["publisher"].reindex(first).to_numpy()
+    frame["source"] = np.where(pd.isna(publishers), first.to_numpy(), publishers)
     return frame[["known_at", "publisher", "source"]]
 
 
 def _numbers(lists: pa.ChunkedArray, names: list[str]) -> tuple[Column, Column, pd.DataFrame]:
     """Lists of structs as numbers of distinct values, where each list ends, and the values by number."""
+    values, ends = _flattened(lists)
+    if len(names) == 1:
+        codes, unique = pd.factorize(values[names[0]])
+        return codes, ends, pd.DataFrame({names[0]: unique})
+    codes, _ = pd.factorize(values[names[0]].fillna(values[names[1]] + "\x1f" + values[names[2]].fillna("")))
+    first = np.unique(codes, return_index=True)[1]
+    return codes, ends, values[names].iloc[first].reset_index(drop=True)
+
+
+def _flattened(lists: pa.ChunkedArray) -> tuple[pd.DataFrame, Column]:
+    """The structs of all lists, one after the other, and where each list ends."""
     array = lists.combine_chunks()
     array = array if isinstance(array, pa.ListArray) else pa.concat_arrays(array.chunks)
     values = array.flatten()
-    frame = pd.DataFrame({name: values.field(name).to_pandas() for name in names})
+    frame = pd.DataFrame({field.name: values.field(field.name).to_pandas() for field in values.type})
     ends = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False))])
-    if len(names) == 1:
-        codes, unique = pd.factorize(frame[names[0]])
-        return codes, ends.astype(np.int64), pd.DataFrame({names[0]: unique})
-    key = frame[names[0]].fillna(frame[names[1]] + "\x1f" + frame[names[2]].fillna(""))
-    codes, _ = pd.factorize(key)
-    first = np.unique(codes, return_index=True)[1]
-    return codes, ends.astype(np.int64), frame.iloc[first].reset_index(drop=True)
+    return frame, ends.astype(np.int64)
 
 
 def _interned(values: pa.ChunkedArray) -> Column:
@@ -328,15 +344,22 @@ def _interned(values: pa.ChunkedArray) -> Column:
     return series.where(series.notna(), None).to_numpy()
 
 
-def _place_relation(places: pd.DataFrame, locations: pa.Table) -> PlaceRelation:
-    """Compares two places by country, first-order division and kind, which ``locations`` knows of each."""
+def _place_attributes(places: pd.DataFrame, locations: pa.Table) -> pd.DataFrame:
+    """Country, kind and first-order division of each place, by number; ``locations`` knows the last two."""
     known = locations.select(["geoname_id", "name", "kind", "country_code", "admin1"]).to_pandas()
     known["key"] = known["geoname_id"].fillna(known["name"] + "\x1f" + known["country_code"].fillna(""))
     known = known.sort_values(["key", "kind", "admin1"]).drop_duplicates("key").set_index("key")
     keys = places["geoname_id"].fillna(places["name"] + "\x1f" + places["country_code"].fillna(""))
-    countries = places["country_code"].where(places["country_code"].notna(), None).tolist()
-    kinds = keys.map(known["kind"]).tolist()
-    divisions = keys.map(known["admin1"]).tolist()
+    return pd.DataFrame(
+        {"country": places["country_code"], "kind": keys.map(known["kind"]), "division": keys.map(known["admin1"])},
+        dtype=object,
+    )
+
+
+def _place_relation(attributes: pd.DataFrame) -> PlaceRelation:
+    """Compares two places by country, first-order division and kind."""
+    countries = attributes["country"].where(attributes["country"].notna(), None).tolist()
+    kinds, divisions = attributes["kind"].tolist(), attributes["division"].tolist()
 
     @functools.lru_cache(maxsize=1 << 18)
     def relation(left: int, right: int) -> Relation:
@@ -366,18 +389,25 @@ def _rounds(deals: pa.Table) -> list[str | None]:
     return [_ROUND_NAMES.get(name, name) for name in names.to_pylist()]
 
 
-def _digests(deals: pa.Table, known_at: pd.Series) -> Column:
-    """A number for all of a row that the events depend on."""
-    columns = ["deal_id", "article_id", "deal_type", "status", "amount", "currency", "evidence", "confidence"]
-    frame = deals.select([*columns, "level_min", "level_max", "announced_on", "effective_on"]).to_pandas()
-    frame[["announced_on", "effective_on"]] = frame[["announced_on", "effective_on"]].astype(str)
-    for name in ("parties", "locations"):
-        array, ends, values = _numbers(deals[name], ["company_id"] if name == "parties" else ["name"])
-        hashed = pd.util.hash_array(values.iloc[:, 0].to_numpy(), categorize=False)[array] if len(values) else array
-        sums = np.concatenate([[0], np.cumsum(hashed.astype(np.uint64))]).astype(np.uint64)
-        frame[name] = sums[ends[1:]] - sums[ends[:-1]]
-    frame["known_at"] = known_at.to_numpy()
+def _digests(deals: pa.Table, of_article: pd.DataFrame, of_place: pd.DataFrame) -> Column:
+    """A number for each row: all of the row, what is read of its article, and what is read of each of its places."""
+    frame = deals.drop_columns(["event_id", "parties", "locations"]).to_pandas()
+    parties, party_ends = _flattened(deals["parties"])
+    places, place_ends = _flattened(deals["locations"])
+    frame["parties"] = _list_digests(parties, party_ends)
+    frame["locations"] = _list_digests(places.join(of_place.reset_index(drop=True)), place_ends)
+    frame = frame.join(of_article)
+    dates = ["announced_on", "effective_on"]
+    frame[dates] = frame[dates].astype(str)
     return pd.util.hash_pandas_object(frame, index=False).to_numpy()
+
+
+def _list_digests(values: pd.DataFrame, ends: Column) -> Column:
+    """A number for each list, from its values in their order."""
+    position = np.arange(len(values)) - np.repeat(ends[:-1], np.diff(ends))
+    hashed = pd.util.hash_pandas_object(values.assign(position=position), index=False).to_numpy()
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashed, dtype=np.uint64)])
+    return sums[ends[1:]] - sums[ends[:-1]]
 
 
 def _digest(*parts: str) -> str:

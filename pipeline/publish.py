@@ -169,6 +169,16 @@ def replace_table(out: Path, batch_id: str, name: str, table: pa.Table) -> None:
     recover(out)
 
 
+def replace_file(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+    """Replace one file that belongs to no batch, whole; it is on the disk when this returns."""
+    with explained(path):
+        path.parent.mkdir(exist_ok=True)
+        partial = path.with_suffix(".partial")
+        _write(partial, schema, parts)
+        os.replace(partial, path)
+        _sync_folder(path.parent)
+
+
 def recover(out: Path) -> None:
     """Finish what a killed run had committed but not yet moved into place. Safe to repeat."""
     for ready in sorted((out / _WORK).glob("*/ready")):

@@ -9,7 +9,7 @@ The windows were set on half of the events of corpora/gold/events.jsonl; re-run 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.records import DEAL_STATUSES, DealStatus, DealType
@@ -107,7 +107,6 @@ class Event:
     stage: int
     first_day: int | None
     last_day: int | None
-    rows: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, number: int, telling: Telling, relation: PlaceRelation) -> Event:
@@ -118,7 +117,6 @@ class Event:
 
     def add(self, telling: Telling, relation: PlaceRelation) -> None:
         """Take in what one more telling says."""
-        self.rows.append(telling.row)
         self.acting.add(telling.acting)
         if len(self.companies) < MAX_COMPANIES:
             self.companies |= telling.companies

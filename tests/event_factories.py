@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -118,6 +118,11 @@ def tellings_of(told: Sequence[Told], as_of: date | None = None) -> Tellings:
 
 def publish_batch(out: Path, batch_id: str, read: Iterable[Extraction]) -> None:
     """Write a batch as a run does."""
+    publish_tables(out, batch_id, tables_of(read, batch_id))
+
+
+def publish_tables(out: Path, batch_id: str, tables: Mapping[str, pa.Table]) -> None:
+    """Write these tables as a batch."""
     manifest = Manifest(batch_id, "inputs", VERSIONS, 0, 0, 0, {}, {}, {}, {})
     with publish.locked(out):
-        publish.publish(out, manifest, {name: [table] for name, table in tables_of(read, batch_id).items()})
+        publish.publish(out, manifest, {name: [table] for name, table in tables.items()})
