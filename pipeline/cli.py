@@ -328,6 +328,12 @@ def _summary(outcome: Outcome, out: Path, seconds: float) -> None:
 
 
 def _show_events(rows: Sequence[dict[str, Any]]) -> None:
+    """A table on a terminal; elsewhere one line an event, with two spaces between fields and - for what is unknown."""
+    console = Console()
+    if not console.is_terminal:
+        for row in rows:
+            typer.echo("  ".join(" ".join(field.split()) or "-" for field in _event_fields(row)))
+        return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("event", "type", "status", "parties", "places", "amount", "first seen", "last seen", "sources"):
         table.add_column(name, overflow="fold")
@@ -343,7 +349,20 @@ def _show_events(rows: Sequence[dict[str, Any]]) -> None:
             *seen,
             str(row["n_sources"]),
         )
-    Console().print(table)
+    console.print(table)
+
+
+def _event_fields(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["last_seen"].date().isoformat() if row["last_seen"] else "",
+        row["deal_type"],
+        row["status"],
+        ", ".join(party["company_name"] for party in row["parties"]),
+        ", ".join(place["name"] for place in row["locations"]),
+        f"{row['amount']:,.0f} {row['currency']}" if row["amount"] else "",
+        f"{row['n_sources']} source{'' if row['n_sources'] == 1 else 's'}",
+        row["event_id"],
+    )
 
 
 def _counts(counts: dict[str, int]) -> str:

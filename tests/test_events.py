@@ -387,7 +387,7 @@ def test_the_query_for_a_past_day_finds_what_was_known_then(tmp_path: Path) -> N
     publish_batch(tmp_path, "night", extractions([*told, PILOT, Told(None, "testing", "Pilotfish"), SERIES_B]))
     event_store.update(tmp_path)
     query = DOCS.read_text(encoding="utf-8").split("```sql\n")[1].split(";")[0]
-    found = duckdb.sql(query.replace("'tables/", f"'{tmp_path}/")).fetchall()
+    found = duckdb.execute(query.replace("'tables/", f"'{tmp_path}/")).fetchall()
     then = event_store.as_known_on(tmp_path, date(2024, 12, 31)).to_pylist()
     right = [
         (e["event_id"], e["status"], e["n_articles"], e["n_sources"], sorted(p["company_name"] for p in e["parties"]))
@@ -435,6 +435,15 @@ def test_the_command(tmp_path: Path) -> None:
     then = CliRunner().invoke(cli.app, ["events", "--out", str(tmp_path), "--json", "--as-of", "2024-09-03"])
     assert json.loads(then.stdout)["status"] == "in_talks"
     assert stored(tmp_path, "deal_events")[0]["status"] == "completed"
+
+
+def test_away_from_a_terminal_an_event_is_one_line_with_its_id_whole(tmp_path: Path) -> None:
+    names = "Consolidated Autonomous Freight Holdings, Northern Lights Harbour Logistics, Trondheim Robotics Institute"
+    publish_batch(tmp_path, "night", extractions([Told("2025-01-10", "order", names, "agreed", "Oslo", amount=655e6)]))
+    ran = CliRunner().invoke(cli.app, ["events", "--out", str(tmp_path)])
+    event_id = stored(tmp_path, "deal_events")[0]["event_id"]
+    right = f"2025-01-10  order  agreed  {names}  Oslo  655,000,000 EUR  1 source  {event_id}"
+    assert ran.stdout.splitlines() == [right]
 
 
 def test_a_folder_without_tables_is_named(tmp_path: Path) -> None:
