@@ -145,7 +145,8 @@ DEALS = pa.schema(
         _required(
             "event_id",
             pa.string(),
-            "The real-world deal, the same in every article that tells it; set by roadwire events, provisional before",
+            "The real-world deal, the same in every article that tells it; set by roadwire events, provisional before. "
+            "It may change: see deal_events",
         ),
         _ARTICLE_ID,
         _required(
@@ -205,7 +206,12 @@ REJECTS = pa.schema(
     ]
 )
 
-_EVENT_ID = _required("event_id", pa.string(), "Stable id of the real-world deal; the same as in deals")
+_EVENT_ID = _required(
+    "event_id",
+    pa.string(),
+    "Id of the real-world deal, as in deals. It may change where an article of its first day, or of an earlier one, "
+    "arrives late, or re-processing reads that day otherwise; event_aliases then maps the old one",
+)
 _CHANGE = pa.struct(
     [
         pa.field("on", pa.date32()),
@@ -257,7 +263,9 @@ EVENT_MEMBERS = pa.schema(
         _nullable("known_at", _UTC, "When the article was first published: what came later is not known then"),
         _required("source", pa.string(), "Independent source: publisher of the first copy, or its article_id"),
         _required(
-            "digest", pa.uint64(), "Digest of what the row of deals says; the next run starts at the first change"
+            "digest",
+            pa.uint64(),
+            "Digest of what is read of the row, its article and its places; the next run starts at the first change",
         ),
     ]
 )
