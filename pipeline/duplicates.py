@@ -2,8 +2,8 @@
 
 In: the texts of documents in reading order. Out: for each the id of the first article it is a copy of, or
 None. MinHash over word shingles (Broder 1997) with banding, so that a run stays linear in the number of
-articles. A text that shares its wording with another one but not its names and numbers (a monthly release, a template)
-is no copy of it. Exact copies never come here: they have the same id (see ``pipeline.prepare``).
+articles. A text that shares its wording with another one but not its names and numbers (a monthly release, a notice
+written on a template) is no copy of it. Exact copies never come here: they have the same id (see ``pipeline.prepare``).
 
 ``signature`` depends on one text and on nothing else, so any worker may compute it; ``CopyIndex`` must see
 the signatures in reading order, in one process. The result then depends neither on shards nor on workers.
@@ -16,6 +16,8 @@ from __future__ import annotations
 import functools
 import re
 import zlib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +37,35 @@ MAX_MISSED = 0.02
 MAX_BUCKET = 32
 # Rows of the hash table (shingles × permutations) that are in memory at once.
 SHINGLES_AT_ONCE = 4096
-# The names of a text: its capitalised words and numbers. Of a long text the so many with the smallest hashes stand for
-# all; fewer than so many tell nothing (a text in small letters, a line).
-NAME = re.compile(r"[A-ZÀ-ÖØ-Þ0-9]\w*")
-MAX_NAMES, MIN_NAMES = 128, 3
+# Of the names and numbers of a long text the so many with the smallest hashes stand for all.
+MAX_NAMES = 128
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*\w*|\w+")
+_SMALL = re.compile(r"(?<!\w)[a-zß-öø-ÿ]\w+")
+# "LEEDS, Oct 3 (Wire) - ", "(Wire) -- ": desks put it there, change it or cut it.
+_DATELINE = re.compile(
+    r"^(?:[A-Z][A-Z.'’ ]{0,30}[A-Z.](?:\s?[,(][^\n]{0,50}?)?|\([A-Z][^)\n]{0,30}\))\s?[-–—]{1,2}\s", re.M
+)
+# After these marks a sentence, a quotation or an item may begin, whose first word has a capital for that reason.
+_OPENING = re.compile(r"[.!?:…\"“”•|–—]|--|\s-")
+# A line with so large a share of capitalised words is a headline in title case: capitals there show no name.
+TITLE_CASE, MIN_TITLE_WORDS = 0.7, 3
+# An item so short has no room to repeat its subject, which is often its first word.
+SHORT_WORDS = 30
+# They tell no story apart: what any sentence may begin with, and the days of the week.
+_GENERIC = """
+    a about above according across after again against all almost along already also although always am among an and
+    another any anyone are around as at be because been before behind being below between both but by can could did do
+    does done down during each earlier either else even ever every everyone few first for former from further had has
+    have having he her here his how however i if in including indeed inside instead into is it its itself just last
+    later least less like many me meanwhile might more moreover most much must my neither never nevertheless new
+    next no nobody none nor not nothing now of off on once one only onto or other others our out outside over own per
+    perhaps rather same second several shall she should since so some soon still such than that the their them then
+    there therefore these they third this those though three through thus to today together too toward towards two
+    under unless unlike until up upon us very was we well were what when where whereas whether which while who whom
+    whose why will with within without would yesterday yet you your
+    monday tuesday wednesday thursday friday saturday sunday
+"""
+GENERIC = frozenset(_GENERIC.split())
 # One outlet does not run a story twice, but prints its notices and templates under every story: two texts of one
 # publisher are copies only where they are this similar.
 ONE_PUBLISHER = 0.85
@@ -62,7 +89,7 @@ def signature(text: str, settings: NearDuplicates) -> Signature:
         # Multiply-add modulo 2^64, upper half: universal enough for 32-bit values (Dietzfelbinger 1996).
         hashed = ((part * factors + offsets) >> np.uint64(32)).astype(np.uint32)
         np.minimum(smallest, hashed.min(axis=0), out=smallest)
-    return Signature(smallest, _names(text))
+    return Signature(smallest, _hashed_names(text))
 
 
 class CopyIndex:
@@ -140,18 +167,52 @@ def band_rows(permutations: int, threshold: float) -> int:
 
 
 def shared_names(left: Hashes, right: Hashes) -> float:
-    """The share of the names of the text with fewer of them that the other one has too, 0 to 1; 1 where it has few."""
-    if min(len(left), len(right)) < MIN_NAMES:
-        return 1.0
+    """The share of the names of the text with fewer of them that the other one has too, 0 to 1; 1 where it has none."""
     if MAX_NAMES in (len(left), len(right)):  # compare where both samples are complete
         last = min(each[-1] for each in (left, right) if len(each) == MAX_NAMES)
         left, right = left[left <= last], right[right <= last]
-    return len(np.intersect1d(left, right, assume_unique=True)) / max(1, min(len(left), len(right)))
+    fewer = min(len(left), len(right))
+    return len(np.intersect1d(left, right, assume_unique=True)) / fewer if fewer else 1.0
 
 
-def _names(text: str) -> Hashes:
-    found = {zlib.crc32(name.casefold().encode("utf-8", "replace")) for name in NAME.findall(text)}
-    return np.array(sorted(found)[:MAX_NAMES], dtype=np.uint32)
+def names(text: str) -> set[str]:
+    """What tells the story of ``text`` from others on one template, in small letters: its proper names and numbers.
+
+    A capitalised word is a name inside a sentence. Where any word has a capital, at the start of a sentence or in a
+    headline in title case, it must be repeated, or be the first word of a short text. Words that the text has in small
+    letters too are none, and neither are generic ones and those of a dateline.
+    """
+    text = _DATELINE.sub("", text)
+    found: set[str] = set()
+    unsure: Counter[str] = Counter()
+    tokens = _TOKEN.findall(text)
+    if 0 < len(tokens) <= SHORT_WORDS and _may_be_name(tokens[0]):
+        found.add(tokens[0].casefold())
+    for line in text.splitlines():
+        title_case, end = _is_title_case(_TOKEN.findall(line)), 0
+        for token in _TOKEN.finditer(line):
+            word, starts = token[0].casefold(), not end or _OPENING.search(line, end, token.start()) is not None
+            end = token.end()
+            if word[0].isdigit() or (_may_be_name(token[0]) and not starts and not title_case):
+                found.add(word)
+            elif _may_be_name(token[0]):
+                unsure[word] += 1
+    return (found | {word for word, count in unsure.items() if count > 1}) - set(_SMALL.findall(text))
+
+
+def _may_be_name(word: str) -> bool:
+    return word[0].isupper() and len(word) > 1 and word.casefold() not in GENERIC
+
+
+def _is_title_case(words: Sequence[str]) -> bool:
+    telling = [word for word in words if word[0].isalpha() and word.casefold() not in GENERIC]
+    capitals = sum(word[0].isupper() for word in telling)
+    return len(telling) >= MIN_TITLE_WORDS and capitals >= TITLE_CASE * len(telling)
+
+
+def _hashed_names(text: str) -> Hashes:
+    hashes = {zlib.crc32(name.encode("utf-8", "replace")) for name in names(text)}
+    return np.array(sorted(hashes)[:MAX_NAMES], dtype=np.uint32)
 
 
 def _shingles(text: str, words: int) -> npt.NDArray[np.uint64]:

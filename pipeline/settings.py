@@ -37,7 +37,7 @@ class Reading:
 class NearDuplicates:
     """MinHash over word shingles; ``threshold`` is the estimated Jaccard similarity.
 
-    ``shared_names``: share of the names and numbers of the text with fewer of them that the other one must have.
+    ``shared_names``: share of the proper names and numbers of the text with fewer of them that the other must have.
     """
 
     shingle_words: int

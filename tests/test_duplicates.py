@@ -1,13 +1,14 @@
 """Near copies point to the first one, whatever else is around them."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pipeline import settings as settings_module
-from pipeline.duplicates import MAX_NAMES, CopyIndex, band_rows, shared_names, signature
+from pipeline.duplicates import MAX_NAMES, CopyIndex, band_rows, names, shared_names, signature
 from pipeline.records import Document
 
 SETTINGS = settings_module.load()
@@ -88,6 +89,71 @@ def test_the_same_words_about_other_names_and_numbers_are_no_copy() -> None:
     ]
 
 
+BRIEF = (
+    "{0} starts Level 4 tests in {1}\n{0} said it has started testing Level 4 vehicles in {1} with {2}. The company "
+    "raised ${3} million in {4}. It plans to open an office in {5} in 2026, where {6} vehicles will carry passengers. "
+    "Safety drivers stay on board until the authority has seen the results."
+)
+FIRST = ("Waymo", "Austin", "Nuro", 35, "May", "Leeds", 28)
+
+
+@pytest.mark.parametrize(
+    ("slots", "is_copy"),
+    [
+        (("Aurora", "Abu Dhabi", "Einride", 20, "March", "Dallas", 13), False),
+        (("Aurora", "Austin", "Einride", 20, "May", "Leeds", 13), False),  # the towns and the month agree
+        (("Aurora", "Austin", "Nuro", 20, "May", "Leeds", 13), False),  # all names but one firm's agree
+        (("Waymo", "Austin", "Nuro", 20, "March", "Dallas", 13), False),  # another item on the same two firms
+        (("Waymo", "Austin", "Nuro", 40, "May", "Leeds", 28), True),  # one figure is brought up to date
+    ],
+)
+def test_items_on_one_template_are_copies_only_where_nearly_all_slots_agree(
+    slots: tuple[object, ...], is_copy: bool
+) -> None:
+    found = copies(Document("a1", "", BRIEF.format(*FIRST)), Document("a2", "", BRIEF.format(*slots)))
+    assert found[1] == ("a1" if is_copy else None)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.partition("\n")[2],  # the headline cut
+        lambda text: "Driverless Vans Come To Austin\n" + text.partition("\n")[2],
+        lambda text: text.replace("\n", "\nLEEDS, Oct 3 (Harbour Wire) - "),
+        lambda text: text + " Shares of Northgate were little changed.",
+        lambda text: text.rpartition(". ")[0] + ".",
+        lambda text: text.replace("35", "36"),
+    ],
+)
+def test_an_edited_copy_of_a_short_item_stays_a_copy(edit: Callable[[str], str]) -> None:
+    text = BRIEF.format(*FIRST)
+    assert copies(Document("a1", "", text), Document("a2", "", edit(text))) == [None, "a1"]
+    assert copies(Document("a1", "", edit(text)), Document("a2", "", text)) == [None, "a1"]
+
+
+def test_headlines_of_one_template_that_differ_by_the_firm_are_two() -> None:
+    lines = ["Waymo starts testing driverless cars in Austin", "Zoox starts testing driverless cars in Austin"]
+    assert copies(*[Document(f"a{n}", "", line) for n, line in enumerate(lines)]) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("On Monday the town of Leeds paid $1.5 million to Northgate.", {"leeds", "1.5", "northgate"}),
+        ("It grew. Analysts had met Park in May, who may return.", {"park"}),  # the text has "may" in small letters
+        ("Officials met. Officials of Ulsan left again", {"ulsan", "officials"}),  # repeated: may be a firm
+        ("Kestrel tests vans in Oslo", {"kestrel", "oslo"}),  # first word of a short text
+        ("Ministry Opens Depot In Leeds\nthe depot of Leeds is open", {"ministry", "leeds"}),  # capitals of title case
+        ("KUALA LUMPUR, March 11 (Wire) - the firm Kereta hired 40", {"kereta", "40"}),  # the dateline is the desk's
+        ("a fleet of 41,200 cars, Q3 in 2025", {"41,200", "q3", "2025"}),
+        ("no names at all", set()),
+        ("", set()),
+    ],
+)
+def test_names_are_what_tells_stories_apart(text: str, expected: set[str]) -> None:
+    assert names(text) == expected
+
+
 def test_the_notice_of_a_publisher_is_no_copy_but_a_reprint_elsewhere_is() -> None:
     wire = story(1)
     index = CopyIndex(NEAR)
@@ -98,8 +164,8 @@ def test_the_notice_of_a_publisher_is_no_copy_but_a_reprint_elsewhere_is() -> No
 
 
 def test_of_long_texts_samples_of_the_names_are_compared() -> None:
-    names = [f"Firm{number}" for number in range(400)]
-    left, right = (signature(" ".join(part), NEAR).names for part in (names[:300], names[100:]))
+    firms = [f"they met Firm{number}" for number in range(400)]
+    left, right = (signature(" ".join(part), NEAR).names for part in (firms[:300], firms[100:]))
     assert len(left) == MAX_NAMES
     assert shared_names(left, right) == pytest.approx(200 / 300, abs=0.15)
     assert shared_names(left, left) == 1
